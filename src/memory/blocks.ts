@@ -1,0 +1,467 @@
+/**
+ * Owns blocks: size classes, pages, the free lists and the way of a freed block back to reuse.
+ *
+ * A page of 64 KiB belongs to one size class while any of its blocks is in use. A thread takes blocks from its own list or from the page it
+ * is carving, without a lock, because both lie in its own slot. Lists that grow too long go in batches to the global list of the class,
+ * under CLASS_LOCK; pages are taken and given back under SPACE_LOCK. A removed block is *retired* first and becomes free only when its
+ * grace period is over.
+ *
+ * Class 0 is bucket lines: 64 bytes without a block header, aligned to a cache line.
+ *
+ * Recovery reads THREAD_INTENT_BLOCK: a block leaves a list only after its address stands there. Imports layout, reservation, threads,
+ * lock and grace.
+ */
+import { invariant } from '../errors.js';
+import { graceHorizon, isPast, retirementEpoch } from './grace.js';
+import {
+  BLOCK_GENERATION,
+  BLOCK_HEADER_BYTES,
+  BLOCK_IDENTITY,
+  BLOCK_LOCK,
+  BLOCK_NEXT,
+  BUCKET_PAGE_LIMIT,
+  CACHE_COUNT,
+  CACHE_HEAD,
+  CACHE_WORDS,
+  CARVE_END,
+  CARVE_NEXT,
+  CLASS_COUNT,
+  CLASS_HEAD,
+  CLASS_LOCK,
+  CLASS_WORDS,
+  CLASSES,
+  FREE_PAGE_COUNT,
+  FREE_PAGE_HEAD,
+  INTENT_MEMORY,
+  LINE_WORDS,
+  MAX_CLASSES,
+  MEMORY_PRESSURE,
+  ORPHANS,
+  PAGE_CLASS,
+  PAGE_ENTRY_WORDS,
+  PAGE_FLOOR,
+  PAGE_NEXT,
+  PAGE_SHIFT,
+  PAGE_WORDS,
+  RETIRED_COUNT,
+  RETIRED_EPOCH,
+  RETIRED_HEAD,
+  RETIRED_TAIL,
+  SPACE_LOCK,
+  THREAD_CLASSES,
+  THREAD_INTENT,
+  THREAD_INTENT_BLOCK,
+  THREAD_INTENT_BUCKET,
+  THREAD_INTENT_SEQUENCE,
+  THREAD_LOCK,
+  THREAD_RECLAIMED,
+  THREAD_RETIRED,
+  THREAD_RETIRED_OLDER,
+  TYPE_SLOT_DEAD,
+  type WordAddress,
+} from './layout.js';
+import { acquire, release, tryAcquire } from './lock.js';
+import type { Memory } from './reservation.js';
+import type { Thread } from './threads.js';
+
+/** The largest block is a whole page. */
+export const MAX_DATA_BYTES = PAGE_WORDS * 4 - BLOCK_HEADER_BYTES;
+export const LINE_CLASS = 0;
+
+/** Words per block of each class. Multiples of 8 bytes up to 128, then four steps to each doubling: at most a quarter is lost. */
+export const CLASS_BLOCK_WORDS: readonly number[] = sizeClasses();
+const CLASS_OF_PAIRS = classTable();
+
+/** Blocks that move between a thread and the global list at once. */
+const BATCH = 32;
+/** A thread's own list of one class is cut back when it is longer than this. */
+const CACHE_LIMIT = 2 * BATCH;
+/** Retired blocks a thread lets gather before it looks for a past grace period. */
+const RETIRED_BATCH = 64;
+
+function sizeClasses(): number[] {
+  const words = [LINE_WORDS];
+  for (let size = 6; size <= 32; size += 2) words.push(size);
+  for (let base = 32; base < 4096; base *= 2) {
+    for (let quarter = 1; quarter <= 4; quarter++) words.push(base + (base / 4) * quarter);
+  }
+  words.push(5460, 8192, PAGE_WORDS);
+  invariant(words.length <= MAX_CLASSES, 'more size classes than the layout has room for');
+  return words;
+}
+
+/** Class by block size in pairs of words. */
+function classTable(): Uint8Array {
+  const table = new Uint8Array(PAGE_WORDS / 2 + 1);
+  let sizeClass = 1;
+  for (let pairs = 0; pairs < table.length; pairs++) {
+    while ((CLASS_BLOCK_WORDS[sizeClass] ?? 0) < pairs * 2) sizeClass++;
+    table[pairs] = sizeClass;
+  }
+  return table;
+}
+
+/** The size class of variables with so many bytes of data. */
+export function classOfDataBytes(bytes: number): number {
+  return CLASS_OF_PAIRS[(BLOCK_HEADER_BYTES + bytes + 7) >>> 3]!;
+}
+
+/** Class of the page an address lies in, −1 if the page holds no blocks. */
+export function classOfAddress(memory: Memory, address: WordAddress): number {
+  return memory.words[memory.pageTable + (address >>> PAGE_SHIFT) * PAGE_ENTRY_WORDS + PAGE_CLASS]! - 1;
+}
+
+/** One thread's access to blocks. */
+export class Blocks {
+  readonly #memory: Memory;
+  readonly #thread: Thread;
+  readonly #words: Int32Array;
+  readonly #caches: WordAddress;
+  /** Blocks on the global lists when giving back pages last found nothing: no use in trying again before that changes. */
+  #fruitlessCount = -1;
+
+  constructor(memory: Memory, thread: Thread) {
+    this.#memory = memory;
+    this.#thread = thread;
+    this.#words = memory.words;
+    this.#caches = thread.address + THREAD_CLASSES;
+  }
+
+  /**
+   * Takes a block of the class, or returns 0 when there is none. The caller has an intent open: the address stands in it before the
+   * block leaves its list. The content is what the last user left.
+   */
+  take(sizeClass: number): WordAddress {
+    const words = this.#words;
+    const cache = this.#caches + sizeClass * CACHE_WORDS;
+    const head = words[cache + CACHE_HEAD]!;
+    if (head === 0) return this.#carve(sizeClass, cache);
+    words[this.#thread.address + THREAD_INTENT_BLOCK] = head; // recovery reads this
+    words[cache + CACHE_HEAD] = words[head + BLOCK_NEXT]!;
+    words[cache + CACHE_COUNT]!--;
+    return head;
+  }
+
+  /** Puts a block that nobody can hold on the thread's own list. */
+  put(block: WordAddress, sizeClass: number): void {
+    const words = this.#words;
+    const cache = this.#caches + sizeClass * CACHE_WORDS;
+    words[block + BLOCK_NEXT] = words[cache + CACHE_HEAD]!;
+    words[cache + CACHE_HEAD] = block;
+    if (++words[cache + CACHE_COUNT]! > CACHE_LIMIT) this.#giveBatch(sizeClass, cache, BATCH);
+  }
+
+  /**
+   * Retires a block that was unlinked. Its identity dies, its data stay as they are until the grace period is over. The caller has an
+   * intent open.
+   */
+  retire(block: WordAddress): void {
+    const words = this.#words;
+    const list = this.#thread.address + THREAD_RETIRED;
+    const epoch = retirementEpoch(words);
+    if (words[list + RETIRED_EPOCH] !== epoch && words[list + RETIRED_HEAD] !== 0) this.#age();
+    words[list + RETIRED_EPOCH] = epoch;
+    words[block + BLOCK_IDENTITY] = TYPE_SLOT_DEAD;
+    words[block + BLOCK_NEXT] = 0;
+    appendBlocks(words, list, block, block, 1);
+  }
+
+  /** Whether enough has gathered that looking for a past grace period is worth the walk over the thread slots. */
+  get worthReclaiming(): boolean {
+    const words = this.#words;
+    const retired = this.#thread.address + THREAD_RETIRED;
+    return words[retired + RETIRED_COUNT]! >= RETIRED_BATCH || words[MEMORY_PRESSURE] !== 0;
+  }
+
+  /** Frees what was retired in epochs that are past. Under memory pressure all free blocks go to the global lists at once. */
+  reclaim(): void {
+    const words = this.#words;
+    const { address } = this.#thread;
+    const pressed = words[MEMORY_PRESSURE] !== 0;
+    const own = words[address + THREAD_RETIRED + RETIRED_HEAD] !== 0 || words[address + THREAD_RETIRED_OLDER + RETIRED_HEAD] !== 0;
+    if (!own && !pressed) return;
+    this.#open();
+    const horizon = this.#freePast();
+    if (pressed) {
+      this.#reclaimOrphans(horizon);
+      this.#giveEverything();
+    }
+    this.#close();
+  }
+
+  #freePast(): number {
+    const { address } = this.#thread;
+    const horizon = graceHorizon(this.#memory);
+    this.#freeList(address + THREAD_RETIRED_OLDER, horizon);
+    this.#freeList(address + THREAD_RETIRED, horizon);
+    return horizon;
+  }
+
+  /**
+   * The last resort of an allocation that found nothing: this thread has just passed a safepoint. Frees what is past, asks all others to
+   * do the same at their next safepoint, and turns pages that are wholly free over to whichever class wants them.
+   */
+  reclaimEverything(): void {
+    const words = this.#words;
+    Atomics.store(words, MEMORY_PRESSURE, 1);
+    this.reclaim();
+    this.#open();
+    let count = 0;
+    for (let sizeClass = 1; sizeClass < CLASS_BLOCK_WORDS.length; sizeClass++) count += words[classAddress(sizeClass) + CLASS_COUNT]!;
+    if (count !== this.#fruitlessCount) {
+      let pages = 0;
+      for (let sizeClass = 0; sizeClass < CLASS_BLOCK_WORDS.length; sizeClass++) pages += this.#freePages(sizeClass);
+      this.#fruitlessCount = pages === 0 ? count : -1;
+    }
+    this.#close();
+  }
+
+  /** Leaves nothing of the store's memory in the thread's slot. What is still within its grace period becomes an orphan. */
+  abandon(): void {
+    const words = this.#words;
+    const { address } = this.#thread;
+    this.reclaim();
+    this.#open();
+    this.#giveEverything();
+    for (let sizeClass = 0; sizeClass < CLASS_BLOCK_WORDS.length; sizeClass++) {
+      const cache = this.#caches + sizeClass * CACHE_WORDS;
+      while (this.#carve(sizeClass, cache, false) !== 0) {
+        this.put(words[address + THREAD_INTENT_BLOCK]!, sizeClass);
+      }
+      this.#giveBatch(sizeClass, cache, words[cache + CACHE_COUNT]!);
+    }
+    this.#age();
+    const older = address + THREAD_RETIRED_OLDER;
+    if (words[older + RETIRED_HEAD] !== 0) {
+      acquire(this.#thread, THREAD_LOCK);
+      words[ORPHANS + RETIRED_EPOCH] = retirementEpoch(words);
+      appendBlocks(words, ORPHANS, words[older + RETIRED_HEAD]!, words[older + RETIRED_TAIL]!, words[older + RETIRED_COUNT]!);
+      clearRetired(words, older);
+      release(this.#thread, THREAD_LOCK);
+    }
+    this.#close();
+  }
+
+  #open(): void {
+    openIntent(this.#thread, INTENT_MEMORY, 0);
+  }
+
+  #close(): void {
+    closeIntent(this.#thread);
+  }
+
+  /** Next block of the page being carved; else a batch of the global list; else, if allowed, a new page. */
+  #carve(sizeClass: number, cache: WordAddress, more = true): WordAddress {
+    const words = this.#words;
+    const { address } = this.#thread;
+    const next = words[cache + CARVE_NEXT]!;
+    if (next !== 0) {
+      const size = CLASS_BLOCK_WORDS[sizeClass]!;
+      words[address + THREAD_INTENT_BLOCK] = next; // recovery reads this
+      words[cache + CARVE_NEXT] = next + 2 * size <= words[cache + CARVE_END]! ? next + size : 0;
+      return next;
+    }
+    if (!more) return 0;
+    if (words[address + THREAD_RETIRED_OLDER + RETIRED_COUNT]! >= RETIRED_BATCH) {
+      this.#freePast();
+      if (words[cache + CACHE_HEAD] !== 0) return this.take(sizeClass);
+    }
+    if (words[classAddress(sizeClass) + CLASS_HEAD] !== 0 && this.#takeBatch(sizeClass, cache)) return this.take(sizeClass);
+    const page = this.#takePage(sizeClass);
+    if (page === 0) return 0;
+    const size = CLASS_BLOCK_WORDS[sizeClass]!;
+    words[cache + CARVE_END] = page + PAGE_WORDS;
+    words[cache + CARVE_NEXT] = page + 2 * size <= page + PAGE_WORDS ? page + size : 0;
+    words[address + THREAD_INTENT_BLOCK] = page;
+    return page;
+  }
+
+  /** A page for blocks of the class, or 0. Page 0 is the header, so its address is free to mean "none". */
+  #takePage(sizeClass: number): WordAddress {
+    const words = this.#words;
+    acquire(this.#thread, SPACE_LOCK);
+    let page = words[FREE_PAGE_HEAD]!;
+    if (page !== 0) {
+      words[FREE_PAGE_HEAD] = words[this.#pageEntry(page) + PAGE_NEXT]!;
+      words[FREE_PAGE_COUNT]!--;
+    } else if (words[PAGE_FLOOR]! > words[BUCKET_PAGE_LIMIT]!) {
+      page = words[PAGE_FLOOR]! - 1;
+      words[PAGE_FLOOR] = page;
+    }
+    if (page !== 0) {
+      words[this.#pageEntry(page) + PAGE_CLASS] = sizeClass + 1;
+      if (words[MEMORY_PRESSURE] !== 0) Atomics.store(words, MEMORY_PRESSURE, 0);
+    }
+    release(this.#thread, SPACE_LOCK);
+    return page << PAGE_SHIFT;
+  }
+
+  #pageEntry(page: number): WordAddress {
+    return this.#memory.pageTable + page * PAGE_ENTRY_WORDS;
+  }
+
+  #takeBatch(sizeClass: number, cache: WordAddress): boolean {
+    const words = this.#words;
+    const global = classAddress(sizeClass);
+    acquire(this.#thread, global + CLASS_LOCK);
+    const head = words[global + CLASS_HEAD]!;
+    let count = 0;
+    let last = 0;
+    for (let block = head; block !== 0 && count < BATCH; block = words[block + BLOCK_NEXT]!) {
+      last = block;
+      count++;
+    }
+    if (count > 0) {
+      words[global + CLASS_HEAD] = words[last + BLOCK_NEXT]!;
+      words[global + CLASS_COUNT]! -= count;
+      words[last + BLOCK_NEXT] = words[cache + CACHE_HEAD]!;
+      words[cache + CACHE_HEAD] = head;
+      words[cache + CACHE_COUNT]! += count;
+    }
+    release(this.#thread, global + CLASS_LOCK);
+    return count > 0;
+  }
+
+  /** Moves the first `count` blocks of the thread's own list to the global one. */
+  #giveBatch(sizeClass: number, cache: WordAddress, count: number): void {
+    const words = this.#words;
+    const head = words[cache + CACHE_HEAD]!;
+    if (count === 0 || head === 0) return;
+    let last = head;
+    for (let i = 1; i < count; i++) last = words[last + BLOCK_NEXT]!;
+    const global = classAddress(sizeClass);
+    acquire(this.#thread, global + CLASS_LOCK);
+    words[cache + CACHE_HEAD] = words[last + BLOCK_NEXT]!;
+    words[cache + CACHE_COUNT]! -= count;
+    words[last + BLOCK_NEXT] = words[global + CLASS_HEAD]!;
+    words[global + CLASS_HEAD] = head;
+    words[global + CLASS_COUNT]! += count;
+    release(this.#thread, global + CLASS_LOCK);
+  }
+
+  #giveEverything(): void {
+    for (let sizeClass = 0; sizeClass < CLASS_BLOCK_WORDS.length; sizeClass++) {
+      const cache = this.#caches + sizeClass * CACHE_WORDS;
+      this.#giveBatch(sizeClass, cache, this.#words[cache + CACHE_COUNT]!);
+    }
+  }
+
+  /** Appends the current retired list to the older one, whose epoch becomes the later of the two. */
+  #age(): void {
+    const words = this.#words;
+    const current = this.#thread.address + THREAD_RETIRED;
+    const older = this.#thread.address + THREAD_RETIRED_OLDER;
+    if (words[current + RETIRED_HEAD] === 0) return;
+    words[older + RETIRED_EPOCH] = words[current + RETIRED_EPOCH]!;
+    appendBlocks(words, older, words[current + RETIRED_HEAD]!, words[current + RETIRED_TAIL]!, words[current + RETIRED_COUNT]!);
+    clearRetired(words, current);
+  }
+
+  #freeList(list: WordAddress, horizon: number): void {
+    const words = this.#words;
+    let block = words[list + RETIRED_HEAD]!;
+    if (block === 0 || !isPast(words[list + RETIRED_EPOCH]!, horizon)) return;
+    words[this.#thread.address + THREAD_RECLAIMED]! += words[list + RETIRED_COUNT]!;
+    while (block !== 0) {
+      const next = words[block + BLOCK_NEXT]!;
+      words[this.#thread.address + THREAD_INTENT_BLOCK] = block;
+      words[list + RETIRED_HEAD] = next;
+      words[list + RETIRED_COUNT]!--;
+      this.put(block, classOfAddress(this.#memory, block));
+      block = next;
+    }
+    clearRetired(words, list);
+  }
+
+  #reclaimOrphans(horizon: number): void {
+    const words = this.#words;
+    if (words[ORPHANS + RETIRED_HEAD] === 0 || !tryAcquire(this.#thread, THREAD_LOCK)) return;
+    this.#freeList(ORPHANS, horizon);
+    release(this.#thread, THREAD_LOCK);
+  }
+
+  /** Takes pages whose blocks are all on the global list of the class off that list and makes them free pages. */
+  #freePages(sizeClass: number): number {
+    const words = this.#words;
+    const global = classAddress(sizeClass);
+    const capacity = Math.floor(PAGE_WORDS / CLASS_BLOCK_WORDS[sizeClass]!);
+    if (words[global + CLASS_COUNT]! < capacity) return 0;
+    acquire(this.#thread, global + CLASS_LOCK);
+    const free = new Map<number, number>();
+    for (let block = words[global + CLASS_HEAD]!; block !== 0; block = words[block + BLOCK_NEXT]!) {
+      const page = block >>> PAGE_SHIFT;
+      free.set(page, (free.get(page) ?? 0) + 1);
+    }
+    const whole = new Set<number>();
+    for (const [page, count] of free) if (count === capacity) whole.add(page);
+    if (whole.size > 0) {
+      let kept = 0;
+      let head = 0;
+      for (let block = words[global + CLASS_HEAD]!; block !== 0;) {
+        const next = words[block + BLOCK_NEXT]!;
+        if (!whole.has(block >>> PAGE_SHIFT)) {
+          words[block + BLOCK_NEXT] = head;
+          head = block;
+          kept++;
+        }
+        block = next;
+      }
+      words[global + CLASS_HEAD] = head;
+      words[global + CLASS_COUNT] = kept;
+    }
+    release(this.#thread, global + CLASS_LOCK);
+    if (whole.size === 0) return 0;
+    acquire(this.#thread, SPACE_LOCK);
+    for (const page of whole) {
+      words[this.#pageEntry(page) + PAGE_CLASS] = 0;
+      words[this.#pageEntry(page) + PAGE_NEXT] = words[FREE_PAGE_HEAD]!;
+      words[FREE_PAGE_HEAD] = page;
+      words[FREE_PAGE_COUNT]!++;
+    }
+    release(this.#thread, SPACE_LOCK);
+    return whole.size;
+  }
+}
+
+/** Word address of a class's global list. */
+export function classAddress(sizeClass: number): WordAddress {
+  return CLASSES + sizeClass * CLASS_WORDS;
+}
+
+/** Says what the thread is about to change, before it takes the lock at `bucket`. Intents do not nest. */
+export function openIntent(thread: Thread, intent: number, bucket: WordAddress): void {
+  const { words, address } = thread;
+  words[address + THREAD_INTENT_SEQUENCE]!++;
+  words[address + THREAD_INTENT_BUCKET] = bucket;
+  words[address + THREAD_INTENT_BLOCK] = 0;
+  words[address + THREAD_INTENT] = intent;
+}
+
+export function closeIntent(thread: Thread): void {
+  const { words, address } = thread;
+  words[address + THREAD_INTENT] = 0;
+  words[address + THREAD_INTENT_SEQUENCE]!++;
+}
+
+/** Makes a block of a class ready for a new variable: dead identity, next even generation, free lock, zeroed data. */
+export function prepareBlock(words: Int32Array, block: WordAddress, dataWords: number): void {
+  words[block + BLOCK_IDENTITY] = TYPE_SLOT_DEAD;
+  words[block + BLOCK_GENERATION] = ((words[block + BLOCK_GENERATION]! | 1) + 1) | 0;
+  words[block + BLOCK_LOCK] = 0;
+  const data = block + BLOCK_HEADER_BYTES / 4;
+  if (dataWords > 32) words.fill(0, data, data + dataWords);
+  else for (let word = data; word < data + dataWords; word++) words[word] = 0;
+}
+
+function appendBlocks(words: Int32Array, list: WordAddress, head: WordAddress, tail: WordAddress, count: number): void {
+  if (words[list + RETIRED_HEAD] === 0) words[list + RETIRED_HEAD] = head;
+  else words[words[list + RETIRED_TAIL]! + BLOCK_NEXT] = head;
+  words[list + RETIRED_TAIL] = tail;
+  words[list + RETIRED_COUNT]! += count;
+}
+
+function clearRetired(words: Int32Array, list: WordAddress): void {
+  words[list + RETIRED_HEAD] = 0;
+  words[list + RETIRED_TAIL] = 0;
+  words[list + RETIRED_COUNT] = 0;
+}

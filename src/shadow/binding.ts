@@ -1,0 +1,177 @@
+/**
+ * Owns bindings: what one thread has worked out about one type in one store, so that an operation needs a single compare to know that its type is
+ * registered. A binding is good while TYPE_TAG of its slot is the tag it was made with; collection raises the tag, and at that instant every
+ * binding in every thread is out of date. Reads type slots; writes none but WARNED_IDS. Imports memory, objects and (as types) type and view.
+ */
+import { ShadowError } from '../errors.js';
+import { classOfDataBytes } from '../memory/blocks.js';
+import {
+  COUNTER_WORDS_PER_THREAD,
+  THREAD_UNREGISTERED,
+  TYPE_HIGH,
+  TYPE_ID,
+  TYPE_SIZE,
+  TYPE_SLOT_DEAD,
+  TYPE_SLOT_NAMES,
+  TYPE_STATE_LIVE,
+  TYPE_STATE_MASK,
+  TYPE_TAG,
+  TYPE_WORDS,
+  type TypeSlot,
+  WARNED_ID_WORDS,
+  WARNED_IDS,
+  type WordAddress,
+} from '../memory/layout.js';
+import type { Memory } from '../memory/reservation.js';
+import type { Thread } from '../memory/threads.js';
+import type { ObjectTable } from './objects.js';
+import { type AnyShadowType, latestDeclaration, requireType, ShadowType } from './type.js';
+
+/** No published tag is negative, so a binding with this one is out of date from the start. */
+const NEVER = -1;
+
+export class Binding {
+  readonly bindings: Bindings;
+  readonly type: AnyShadowType;
+  /** TYPE_SLOT_DEAD when the id is not registered: no entry of the table has that slot, so look-ups find nothing. */
+  readonly slot: TypeSlot;
+  readonly tag: number;
+  readonly tagAddress: WordAddress;
+  /** This thread's counter of live variables of the slot. */
+  readonly counter: WordAddress;
+  readonly sizeClass: number;
+  readonly dataWords: number;
+  readonly buckets: WordAddress;
+  readonly objects: ObjectTable;
+  readonly #words: Int32Array;
+
+  constructor(bindings: Bindings, type: AnyShadowType, slot: TypeSlot, tag: number) {
+    const { memory, thread } = bindings;
+    this.bindings = bindings;
+    this.type = type;
+    this.slot = slot;
+    this.tag = tag;
+    this.tagAddress = typeAddress(memory, slot) + TYPE_TAG;
+    this.counter = memory.counters + thread.slot * COUNTER_WORDS_PER_THREAD + slot;
+    this.sizeClass = classOfDataBytes(type.size);
+    this.dataWords = ((type.size + 7) >>> 3) * 2;
+    this.buckets = memory.buckets;
+    this.objects = bindings.objects;
+    this.#words = memory.words;
+  }
+
+  get registered(): boolean {
+    return this.slot !== TYPE_SLOT_DEAD;
+  }
+
+  /** Whether the slot still is what it was when the binding was made. */
+  get current(): boolean {
+    return this.#words[this.tagAddress] === this.tag;
+  }
+
+  renewed(): Binding {
+    return this.bindings.bind(this.type);
+  }
+}
+
+/** All bindings of one thread to one store. */
+export class Bindings {
+  readonly memory: Memory;
+  readonly thread: Thread;
+  readonly objects: ObjectTable;
+  readonly #byType = new WeakMap<AnyShadowType, Binding>();
+  readonly #bySlot = new Map<TypeSlot, Binding>();
+
+  constructor(memory: Memory, thread: Thread, objects: ObjectTable) {
+    this.memory = memory;
+    this.thread = thread;
+    this.objects = objects;
+  }
+
+  /**
+   * The current binding of a type. For an id that nobody registered it is one that finds nothing; the use is counted, and the first one in the
+   * process gives a warning.
+   * @throws ERR_SHADOW_TYPE, ERR_SHADOW_SIZE_MISMATCH
+   */
+  bind(type: AnyShadowType): Binding {
+    const known = this.#byType.get(type);
+    if (known?.current) {
+      type.$binding = known;
+      return known;
+    }
+    requireType(type, 'the store');
+    const { words } = this.memory;
+    const slot = findTypeSlot(this.memory, type.id);
+    if (slot === TYPE_SLOT_DEAD) {
+      words[this.thread.address + THREAD_UNREGISTERED]!++;
+      this.#warn(type.id);
+      return new Binding(this, type, TYPE_SLOT_DEAD, NEVER);
+    }
+    const address = typeAddress(this.memory, slot);
+    const tag = words[address + TYPE_TAG]!;
+    const size = words[address + TYPE_SIZE]!;
+    // The slot may have been collected between finding it and reading it; then the tag says so and the next use binds anew.
+    if (size !== type.size && words[address + TYPE_TAG] === tag) throw sizeMismatch(type, size);
+    const binding = new Binding(this, type, slot, tag);
+    this.#byType.set(type, binding);
+    this.#bySlot.set(slot, binding);
+    type.$binding = binding;
+    return binding;
+  }
+
+  /**
+   * The binding for a live slot that was met in the table: the one this thread used last, else one by the latest declaration of the id in this
+   * thread, else one without a destructor.
+   */
+  ofSlot(slot: TypeSlot): Binding {
+    const known = this.#bySlot.get(slot);
+    if (known?.current) return known;
+    const { words, uwords } = this.memory;
+    const address = typeAddress(this.memory, slot);
+    const id = uwords[address + TYPE_ID]!;
+    const size = words[address + TYPE_SIZE]!;
+    const declared = latestDeclaration(id);
+    const type = declared?.size === size ? declared : new ShadowType({ id, size });
+    const binding = new Binding(this, type, slot, words[address + TYPE_TAG]!);
+    this.#bySlot.set(slot, binding);
+    return binding;
+  }
+
+  /** One process warning per id: the first thread to enter it in WARNED_IDS gives it. */
+  #warn(id: number): void {
+    const { words } = this.memory;
+    const entry = (id + 1) | 0;
+    for (let probe = 0; probe < WARNED_ID_WORDS; probe++) {
+      const found = Atomics.compareExchange(words, WARNED_IDS + ((id + probe) % WARNED_ID_WORDS), 0, entry);
+      if (found === entry) return;
+      if (found !== 0) continue;
+      process.emitWarning(`shadow type ${id} is used but no patch or application has registered it; look-ups find nothing`, {
+        type: 'UmbraWarning',
+        code: 'UMBRA_UNREGISTERED',
+      });
+      return;
+    }
+  }
+}
+
+export function typeAddress(memory: Memory, slot: TypeSlot): WordAddress {
+  return memory.types + slot * TYPE_WORDS;
+}
+
+/** The live slot of an id, or TYPE_SLOT_DEAD. A walk over the slots in use: bindings make it rare. */
+export function findTypeSlot(memory: Memory, id: number): TypeSlot {
+  const { words, uwords } = memory;
+  const high = Atomics.load(words, TYPE_HIGH);
+  for (let slot = TYPE_SLOT_NAMES + 1; slot < high; slot++) {
+    const address = typeAddress(memory, slot);
+    if ((words[address + TYPE_TAG]! & TYPE_STATE_MASK) === TYPE_STATE_LIVE && uwords[address + TYPE_ID] === id) return slot;
+  }
+  return TYPE_SLOT_DEAD;
+}
+
+export function sizeMismatch(type: AnyShadowType, stored: number): ShadowError {
+  return new ShadowError(
+    'ERR_SHADOW_SIZE_MISMATCH',
+    `type ${type.id} is stored with ${stored} bytes, this declaration has ${type.size}; all declarations of an id need the same size`,
+  );
+}

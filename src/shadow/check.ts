@@ -1,0 +1,344 @@
+/**
+ * Owns the proof of the store's invariants: every block is linked, cached, retired, on a global list or not yet carved, exactly once; every chain is
+ * finite; every key stands in its own bucket; every count equals what is found. Writes nothing but locks; imports memory, table, binding, stats.
+ *
+ * All bucket locks are taken for the length of the walk. Blocks enter and leave the table under a bucket lock only, and a thread moves blocks between
+ * its own lists either under one or with THREAD_INTENT_SEQUENCE odd, so with all of them held the threads come to rest; the lists are read again until
+ * no sequence changed meanwhile.
+ */
+import { CLASS_BLOCK_WORDS, classAddress, LINE_CLASS } from '../memory/blocks.js';
+import {
+  BLOCK_GENERATION,
+  BLOCK_IDENTITY,
+  BLOCK_NEXT,
+  BUCKET_BLOCKS,
+  BUCKET_COUNT,
+  BUCKET_ENTRIES,
+  BUCKET_LOCK,
+  BUCKET_NEXT,
+  BUCKET_PAGE_LIMIT,
+  CACHE_COUNT,
+  CACHE_HEAD,
+  CACHE_WORDS,
+  CARVE_END,
+  CARVE_NEXT,
+  CLASS_COUNT,
+  CLASS_HEAD,
+  FREE_PAGE_COUNT,
+  FREE_PAGE_HEAD,
+  GROW_LOCK,
+  HEADER_WORDS,
+  ORPHANS,
+  PAGE_CLASS,
+  PAGE_ENTRY_WORDS,
+  PAGE_FLOOR,
+  PAGE_NEXT,
+  PAGE_SHIFT,
+  PAGE_WORDS,
+  RETIRED_COUNT,
+  RETIRED_HEAD,
+  THREAD_CLASSES,
+  THREAD_DESTROYING,
+  THREAD_DESTROYING_COUNT,
+  THREAD_DESTROYING_WORDS,
+  THREAD_HIGH,
+  THREAD_INTENT_SEQUENCE,
+  THREAD_RETIRED,
+  THREAD_RETIRED_OLDER,
+  TYPE_HIGH,
+  TYPE_ID,
+  TYPE_SIZE,
+  TYPE_SLOT_MASK,
+  TYPE_SLOT_NAMES,
+  TYPE_STATE_FREE,
+  TYPE_STATE_MASK,
+  TYPE_TAG,
+  type TypeSlot,
+  type WordAddress,
+} from '../memory/layout.js';
+import { acquire, release } from '../memory/lock.js';
+import type { Memory } from '../memory/reservation.js';
+import { threadSlotAddress } from '../memory/threads.js';
+import { bucketAddress, bucketIndex, hashObject, keyOf, objectHigh, objectNumber } from '../table/hash.js';
+import { typeAddress } from './binding.js';
+import { liveCount } from './stats.js';
+import type { Variables } from './variables.js';
+
+/** One broken invariant. */
+export interface Violation {
+  /** Which rule, as a stable word. */
+  readonly rule: 'chain' | 'entry' | 'block' | 'list' | 'page' | 'count' | 'leak' | 'busy';
+  readonly what: string;
+  /** Word address in the reservation. */
+  readonly address: WordAddress;
+}
+
+export interface CheckResult {
+  readonly ok: boolean;
+  /** At most a hundred; a broken word tends to break many rules. */
+  readonly violations: readonly Violation[];
+  /** What the walk found. */
+  readonly found: {
+    readonly buckets: number;
+    readonly overflowLines: number;
+    readonly variables: number;
+    readonly names: number;
+    readonly freeBlocks: number;
+    readonly retiredBlocks: number;
+    readonly destroying: number;
+    readonly uncarvedBlocks: number;
+  };
+}
+
+const MOST_VIOLATIONS = 100;
+/** Looks at the lists, a millisecond apart, before a thread counts as one that never comes to rest. */
+const REST_ATTEMPTS = 2000;
+
+type Place = 'linked' | 'line' | 'free' | 'retired' | 'destroying' | 'uncarved';
+
+export function checkStore(variables: Variables): CheckResult {
+  const { thread, table } = variables;
+  const { words } = table;
+  acquire(thread, GROW_LOCK); // the number of buckets stands still
+  const count = words[BUCKET_COUNT]!;
+  let locked = 0;
+  try {
+    for (; locked < count; locked++) acquire(thread, bucketAddress(table.buckets, locked) + BUCKET_LOCK);
+    return new Check(variables.memory).run();
+  } finally {
+    for (let index = 0; index < locked; index++) release(thread, bucketAddress(table.buckets, index) + BUCKET_LOCK);
+    release(thread, GROW_LOCK);
+  }
+}
+
+class Check {
+  readonly #memory: Memory;
+  readonly #words: Int32Array;
+  readonly #violations: Violation[] = [];
+  /** Every block that was met, and where. */
+  readonly #met = new Map<WordAddress, Place>();
+  readonly #places: Record<Place, number> = { linked: 0, line: 0, free: 0, retired: 0, destroying: 0, uncarved: 0 };
+  readonly #live = new Map<TypeSlot, number>();
+
+  constructor(memory: Memory) {
+    this.#memory = memory;
+    this.#words = memory.words;
+  }
+
+  run(): CheckResult {
+    const words = this.#words;
+    for (let index = 0; index < words[BUCKET_COUNT]!; index++) this.#chain(index);
+    const names = this.#live.get(TYPE_SLOT_NAMES) ?? 0;
+    for (const list of this.#lists()) this.#members(list);
+    this.#pages();
+    this.#counts();
+    return {
+      ok: this.#violations.length === 0,
+      violations: this.#violations,
+      found: {
+        buckets: words[BUCKET_COUNT]!,
+        overflowLines: this.#places.line,
+        variables: this.#places.linked - names,
+        names,
+        freeBlocks: this.#places.free,
+        retiredBlocks: this.#places.retired,
+        destroying: this.#places.destroying,
+        uncarvedBlocks: this.#places.uncarved,
+      },
+    };
+  }
+
+  #violation(rule: Violation['rule'], address: WordAddress, what: string): void {
+    if (this.#violations.length < MOST_VIOLATIONS) this.#violations.push({ rule, address, what });
+  }
+
+  /** Notes that a block was met; false if it is no block at all or was met before, so that walks end even on damaged memory. */
+  #meet(block: WordAddress, place: Place, expectedClass: number): boolean {
+    const sizeClass = this.#classAt(block);
+    if (sizeClass < 0) {
+      this.#violation('block', block, `${place}: address ${block} is not the start of a block`);
+      return false;
+    }
+    if (expectedClass >= 0 && sizeClass !== expectedClass) {
+      this.#violation('block', block, `${place}: block ${block} is of class ${sizeClass}, found where class ${expectedClass} belongs`);
+    }
+    const before = this.#met.get(block);
+    if (before !== undefined) {
+      this.#violation('block', block, `block ${block} is ${before} and ${place} at once`);
+      return false;
+    }
+    this.#met.set(block, place);
+    this.#places[place]++;
+    return true;
+  }
+
+  /** Size class of the block that starts here, −1 if none does. */
+  #classAt(block: WordAddress): number {
+    const page = block >>> PAGE_SHIFT;
+    if (block <= 0 || page < this.#words[PAGE_FLOOR]! || page >= this.#memory.pages) return -1;
+    const sizeClass = this.#words[this.#memory.pageTable + page * PAGE_ENTRY_WORDS + PAGE_CLASS]! - 1;
+    const size = CLASS_BLOCK_WORDS[sizeClass];
+    if (size === undefined) return -1;
+    const offset = block & (PAGE_WORDS - 1);
+    return offset % size === 0 && offset + size <= PAGE_WORDS ? sizeClass : -1;
+  }
+
+  #chain(index: number): void {
+    const words = this.#words;
+    const primary = bucketAddress(this.#memory.buckets, index);
+    for (let line = primary; line !== 0; line = words[line + BUCKET_NEXT]!) {
+      if (line !== primary && !this.#meet(line, 'line', LINE_CLASS)) {
+        this.#violation('chain', primary, `the chain of bucket ${index} leads to ${line}`);
+        return;
+      }
+      for (let entry = line + BUCKET_BLOCKS; entry < line + BUCKET_BLOCKS + BUCKET_ENTRIES; entry++) {
+        if (words[entry] !== 0) this.#entry(index, entry, words[entry]!);
+      }
+    }
+  }
+
+  #entry(index: number, entry: WordAddress, block: WordAddress): void {
+    const words = this.#words;
+    if (!this.#meet(block, 'linked', -1)) return;
+    const identity = words[block + BLOCK_IDENTITY]!;
+    const slot = identity & TYPE_SLOT_MASK;
+    const object = objectNumber(words[block]!, identity);
+    const hash = hashObject(object | 0, objectHigh(object));
+    const home = bucketIndex(hash, words[BUCKET_COUNT]!);
+    if (home !== index) this.#violation('entry', entry, `object ${object} stands in bucket ${index}, its own is ${home}`);
+    const key = words[entry - BUCKET_ENTRIES]!;
+    if (key !== keyOf(hash, slot)) this.#violation('entry', entry, `the key of object ${object} is ${key}, not ${keyOf(hash, slot)}`);
+    if ((words[block + BLOCK_GENERATION]! & 1) !== 0)
+      this.#violation('block', block, `object ${object} is linked with a generation of the dead`);
+    const type = typeAddress(this.#memory, slot);
+    if ((words[type + TYPE_TAG]! & TYPE_STATE_MASK) === TYPE_STATE_FREE) {
+      this.#violation('entry', entry, `object ${object} has a variable of type slot ${slot}, which is free`);
+    }
+    this.#live.set(slot, (this.#live.get(slot) ?? 0) + 1);
+  }
+
+  /** All lists of all threads and the global ones, read while every thread was at rest throughout. */
+  #lists(): CollectedList[] {
+    const words = this.#words;
+    for (let attempt = 0; ; attempt++) {
+      const before = this.#sequences();
+      const lists: CollectedList[] = [];
+      for (let slot = 0; slot < words[THREAD_HIGH]!; slot++) lists.push(...threadLists(words, threadSlotAddress(this.#memory, slot)));
+      lists.push(retiredList(words, ORPHANS));
+      for (let sizeClass = 0; sizeClass < CLASS_BLOCK_WORDS.length; sizeClass++) {
+        const at = classAddress(sizeClass);
+        const count = words[at + CLASS_COUNT]!;
+        lists.push({ members: follow(words, words[at + CLASS_HEAD]!, count), place: 'free', sizeClass, count, at });
+      }
+      if (before.every((sequence) => (sequence & 1) === 0) && this.#sequences().every((sequence, i) => sequence === before[i]))
+        return lists;
+      if (attempt === REST_ATTEMPTS) {
+        const slot = before.findIndex((sequence) => (sequence & 1) !== 0);
+        this.#violation(
+          'busy',
+          threadSlotAddress(this.#memory, slot),
+          `thread slot ${slot} never came to rest while all buckets were locked`,
+        );
+        return lists;
+      }
+      Atomics.wait(words, HEADER_WORDS - 1, words[HEADER_WORDS - 1]!, 1);
+    }
+  }
+
+  #sequences(): number[] {
+    const sequences: number[] = [];
+    for (let slot = 0; slot < this.#words[THREAD_HIGH]!; slot++) {
+      sequences.push(Atomics.load(this.#words, threadSlotAddress(this.#memory, slot) + THREAD_INTENT_SEQUENCE));
+    }
+    return sequences;
+  }
+
+  #members({ members, place, sizeClass, count, at }: CollectedList): void {
+    let met = 0;
+    for (const block of members) if (this.#meet(block, place, sizeClass)) met++;
+    if (count !== met) this.#violation('list', at, `a list of ${place} blocks counts ${count} and has ${met}`);
+  }
+
+  /** Every page is in order, and every block of it was met: what was not is lost. */
+  #pages(): void {
+    const words = this.#words;
+    const free = new Set<number>();
+    for (let page = words[FREE_PAGE_HEAD]!; page !== 0 && !free.has(page); page = words[this.#pageEntry(page) + PAGE_NEXT]!) {
+      if (page < words[PAGE_FLOOR]! || page >= this.#memory.pages) {
+        this.#violation('page', this.#pageEntry(page), `the free-page list leads to page ${page}`);
+        break;
+      }
+      free.add(page);
+    }
+    if (free.size !== words[FREE_PAGE_COUNT])
+      this.#violation('page', FREE_PAGE_COUNT, `${words[FREE_PAGE_COUNT]} free pages are counted, ${free.size} found`);
+    if (words[BUCKET_PAGE_LIMIT]! > words[PAGE_FLOOR]!) this.#violation('page', BUCKET_PAGE_LIMIT, 'buckets and blocks overlap');
+    for (let page = words[PAGE_FLOOR]!; page < this.#memory.pages; page++) {
+      const sizeClass = words[this.#pageEntry(page) + PAGE_CLASS]! - 1;
+      const size = CLASS_BLOCK_WORDS[sizeClass];
+      if (free.has(page) !== (size === undefined))
+        this.#violation('page', this.#pageEntry(page), `page ${page} is free and in use, or neither`);
+      if (size === undefined) continue;
+      const start = page * PAGE_WORDS;
+      for (let block = start; block + size <= start + PAGE_WORDS; block += size) {
+        if (!this.#met.has(block)) this.#violation('leak', block, `block ${block} of class ${sizeClass} is nowhere`);
+      }
+    }
+  }
+
+  #pageEntry(page: number): WordAddress {
+    return this.#memory.pageTable + page * PAGE_ENTRY_WORDS;
+  }
+
+  #counts(): void {
+    const { words, uwords } = this.#memory;
+    for (let slot = TYPE_SLOT_NAMES + 1; slot < words[TYPE_HIGH]!; slot++) {
+      const address = typeAddress(this.#memory, slot);
+      const found = this.#live.get(slot) ?? 0;
+      const counted = liveCount(this.#memory, slot);
+      if (found !== counted)
+        this.#violation('count', address, `type ${uwords[address + TYPE_ID]} counts ${counted} variables, ${found} are linked`);
+      if (words[address + TYPE_SIZE]! < 0) this.#violation('count', address, `type ${uwords[address + TYPE_ID]} has a negative size`);
+    }
+  }
+}
+
+interface CollectedList {
+  readonly members: readonly WordAddress[];
+  readonly place: Place;
+  readonly sizeClass: number;
+  readonly count: number;
+  readonly at: WordAddress;
+}
+
+function retiredList(words: Int32Array, at: WordAddress): CollectedList {
+  const count = words[at + RETIRED_COUNT]!;
+  return { members: follow(words, words[at + RETIRED_HEAD]!, count), place: 'retired', sizeClass: -1, count, at };
+}
+
+function threadLists(words: Int32Array, address: WordAddress): CollectedList[] {
+  const lists = [retiredList(words, address + THREAD_RETIRED), retiredList(words, address + THREAD_RETIRED_OLDER)];
+  const destroying = Math.min(words[address + THREAD_DESTROYING_COUNT]!, THREAD_DESTROYING_WORDS);
+  const pending = [...words.subarray(address + THREAD_DESTROYING, address + THREAD_DESTROYING + destroying)];
+  lists.push({ members: pending, place: 'destroying', sizeClass: -1, count: destroying, at: address + THREAD_DESTROYING });
+  for (let sizeClass = 0; sizeClass < CLASS_BLOCK_WORDS.length; sizeClass++) {
+    const at = address + THREAD_CLASSES + sizeClass * CACHE_WORDS;
+    const count = words[at + CACHE_COUNT]!;
+    lists.push({ members: follow(words, words[at + CACHE_HEAD]!, count), place: 'free', sizeClass, count, at });
+    const size = CLASS_BLOCK_WORDS[sizeClass]!;
+    const uncarved: WordAddress[] = [];
+    if (words[at + CARVE_NEXT] !== 0) {
+      for (let block = words[at + CARVE_NEXT]!; block + size <= words[at + CARVE_END]!; block += size) uncarved.push(block);
+    }
+    lists.push({ members: uncarved, place: 'uncarved', sizeClass, count: uncarved.length, at: at + CARVE_NEXT });
+  }
+  return lists;
+}
+
+/** The members of a list, at most one more than it counts: a list that loops or leads outside ends there. */
+function follow(words: Int32Array, head: WordAddress, count: number): WordAddress[] {
+  const members: WordAddress[] = [];
+  for (let block = head; block > 0 && block < words.length && members.length <= count; block = words[block + BLOCK_NEXT]!)
+    members.push(block);
+  return members;
+}

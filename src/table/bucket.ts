@@ -1,0 +1,79 @@
+/**
+ * Owns what happens inside one locked chain: finding, adding and clearing entries, adding overflow lines. Every function here is called by
+ * the holder of the primary line's BUCKET_LOCK. Imports layout and hash.
+ */
+import {
+  BLOCK_IDENTITY,
+  BLOCK_OBJECT_LOW,
+  BUCKET_BLOCKS,
+  BUCKET_ENTRIES,
+  BUCKET_KEYS,
+  BUCKET_NEXT,
+  BUCKET_WORDS,
+  type WordAddress,
+} from '../memory/layout.js';
+
+/** An entry is named by the address of its block word. */
+export type EntryAddress = WordAddress;
+
+const BLOCKS_TO_KEYS = BUCKET_KEYS - BUCKET_BLOCKS;
+
+export function entryKey(words: Int32Array, entry: EntryAddress): number {
+  return words[entry + BLOCKS_TO_KEYS]!;
+}
+
+export function entryBlock(words: Int32Array, entry: EntryAddress): WordAddress {
+  return words[entry]!;
+}
+
+/** The entry of exactly this variable, or 0. */
+export function findEntry(words: Int32Array, bucket: WordAddress, key: number, low: number, identity: number): EntryAddress {
+  for (let line = bucket; line !== 0; line = words[line + BUCKET_NEXT]!) {
+    for (let entry = line + BUCKET_BLOCKS; entry < line + BUCKET_BLOCKS + BUCKET_ENTRIES; entry++) {
+      if (words[entry + BLOCKS_TO_KEYS] !== key) continue;
+      const block = words[entry]!;
+      if (block !== 0 && words[block + BLOCK_OBJECT_LOW] === low && words[block + BLOCK_IDENTITY] === identity) return entry;
+    }
+  }
+  return 0;
+}
+
+/** The first entry in use after `previous` (0 = from the start), or 0. Every line is aligned to its size. */
+export function nextEntry(words: Int32Array, bucket: WordAddress, previous: EntryAddress): EntryAddress {
+  let line = previous === 0 ? bucket : previous & -BUCKET_WORDS;
+  let entry = previous === 0 ? line + BUCKET_BLOCKS : previous + 1;
+  for (;;) {
+    for (; entry < line + BUCKET_BLOCKS + BUCKET_ENTRIES; entry++) if (words[entry] !== 0) return entry;
+    line = words[line + BUCKET_NEXT]!;
+    if (line === 0) return 0;
+    entry = line + BUCKET_BLOCKS;
+  }
+}
+
+/** An unused entry of the chain, or 0 if every line is full. */
+export function unusedEntry(words: Int32Array, bucket: WordAddress): EntryAddress {
+  for (let line = bucket; line !== 0; line = words[line + BUCKET_NEXT]!) {
+    for (let entry = line + BUCKET_BLOCKS; entry < line + BUCKET_BLOCKS + BUCKET_ENTRIES; entry++) if (words[entry] === 0) return entry;
+  }
+  return 0;
+}
+
+/** Empties a fresh line and links it at the end of the chain. The line is empty before it can be seen. */
+export function appendLine(words: Int32Array, bucket: WordAddress, line: WordAddress): EntryAddress {
+  words.fill(0, line, line + BUCKET_WORDS);
+  let last = bucket;
+  while (words[last + BUCKET_NEXT] !== 0) last = words[last + BUCKET_NEXT]!;
+  Atomics.store(words, last + BUCKET_NEXT, line);
+  return line + BUCKET_BLOCKS;
+}
+
+/** Publishes a finished block: the key first, then the one word that makes it visible. */
+export function publishEntry(words: Int32Array, entry: EntryAddress, key: number, block: WordAddress): void {
+  words[entry + BLOCKS_TO_KEYS] = key;
+  Atomics.store(words, entry, block);
+}
+
+/** Unlinks: from here on no look-up that starts finds the block. The key stays and is dead. */
+export function clearEntry(words: Int32Array, entry: EntryAddress): void {
+  Atomics.store(words, entry, 0);
+}

@@ -1,0 +1,114 @@
+/**
+ * Owns growth: linear hashing, one bucket at a time. Writes BUCKET_COUNT under GROW_LOCK, and the two chains of a split under both their
+ * bucket locks. Imports memory, bucket, hash and (as a type) table.
+ *
+ * A split copies the entries that move into the new bucket, publishes the new number of buckets, and only then clears them from the old one:
+ * at every instant a look-up by the old number or by the new one finds each of them. GROW_LOCK is only ever tried: a thread that finds it taken
+ * goes on with its own work, so nobody waits for a rehash, and one insertion pays for a few splits at most.
+ */
+import { closeIntent, LINE_CLASS, openIntent } from '../memory/blocks.js';
+import {
+  BUCKET_COUNT,
+  BUCKET_ENTRIES,
+  BUCKET_BLOCKS,
+  BUCKET_LOCK,
+  BUCKET_PAGE_LIMIT,
+  BUCKET_WORDS,
+  GROW_LOCK,
+  INTENT_SPLIT,
+  LOAD_FACTOR,
+  PAGE_FLOOR,
+  PAGE_WORDS,
+  SPACE_LOCK,
+  SPLIT_BUCKET,
+  THREAD_SPLITS,
+  type WordAddress,
+} from '../memory/layout.js';
+import { acquire, release, tryAcquire } from '../memory/lock.js';
+import { appendLine, clearEntry, type EntryAddress, entryBlock, entryKey, nextEntry, publishEntry, unusedEntry } from './bucket.js';
+import { bucketAddress, splitLevel } from './hash.js';
+import type { Table } from './table.js';
+
+/** Splits one caller makes at most: a batch of entries needs two or three, the rest catches up after others held the lock. */
+const SPLITS_AT_ONCE = 6;
+/** A key holds the hash from bit 11 up, and an index in an int32 reservation never needs more than 27 bits. */
+const MAX_BUCKETS = 2 ** 27;
+
+/** Splits buckets while `entries` are too many for them. Does nothing when another thread is at it. */
+export function growTable(table: Table, entries: number): void {
+  const { words, thread } = table;
+  if (entries <= words[BUCKET_COUNT]! * LOAD_FACTOR || !tryAcquire(thread, GROW_LOCK)) return;
+  openIntent(thread, INTENT_SPLIT, GROW_LOCK);
+  try {
+    for (let splits = 0; splits < SPLITS_AT_ONCE && entries > words[BUCKET_COUNT]! * LOAD_FACTOR; splits++) {
+      if (!splitNext(table)) break;
+    }
+  } finally {
+    release(thread, GROW_LOCK);
+    closeIntent(thread);
+  }
+}
+
+/** Splits the next bucket in turn; false when there is no memory for it, which leaves longer chains and nothing worse. */
+function splitNext(table: Table): boolean {
+  const { words, thread, buckets } = table;
+  const count = words[BUCKET_COUNT]!;
+  if (count >= MAX_BUCKETS || !reserveBucket(table, count)) return false;
+  const bit = splitLevel(count);
+  const source = bucketAddress(buckets, count - bit);
+  const target = bucketAddress(buckets, count);
+  acquire(thread, source + BUCKET_LOCK);
+  words[target + BUCKET_LOCK] = thread.owner; // nobody else can reach it before the count is published
+  let done = false;
+  try {
+    if (!reserveLines(table, source, target, bit)) return false;
+    for (let entry = nextEntry(words, source, 0); entry !== 0; entry = nextEntry(words, source, entry)) {
+      if ((entryKey(words, entry) & bit) === 0) continue;
+      publishEntry(words, unusedEntry(words, target), entryKey(words, entry), entryBlock(words, entry));
+    }
+    words[SPLIT_BUCKET] = count - bit + 1; // recovery reads this: from here on, whatever moved has to go from the source
+    Atomics.store(words, BUCKET_COUNT, count + 1);
+    for (let entry = nextEntry(words, source, 0); entry !== 0; entry = nextEntry(words, source, entry)) {
+      if ((entryKey(words, entry) & bit) !== 0) clearEntry(words, entry);
+    }
+    words[SPLIT_BUCKET] = 0;
+    words[thread.address + THREAD_SPLITS]!++;
+    done = true;
+    return true;
+  } finally {
+    if (done) release(thread, target + BUCKET_LOCK);
+    else words.fill(0, target, target + BUCKET_WORDS);
+    release(thread, source + BUCKET_LOCK);
+  }
+}
+
+/** Overflow lines for what will not fit into the new primary line, taken before anything is copied. */
+function reserveLines(table: Table, source: WordAddress, target: WordAddress, bit: number): boolean {
+  const { words, blocks } = table;
+  let moving = 0;
+  for (let entry = nextEntry(words, source, 0); entry !== 0; entry = nextEntry(words, source, entry)) {
+    if ((entryKey(words, entry) & bit) !== 0) moving++;
+  }
+  const taken: EntryAddress[] = [];
+  for (let room = BUCKET_ENTRIES; room < moving; room += BUCKET_ENTRIES) {
+    const line = blocks.take(LINE_CLASS);
+    if (line === 0) {
+      for (const entry of taken) blocks.put(entry - BUCKET_BLOCKS, LINE_CLASS);
+      return false;
+    }
+    taken.push(appendLine(words, target, line));
+  }
+  return true;
+}
+
+/** Makes sure the bucket region reaches this far. The memory up to PAGE_FLOOR was never touched and is zero. */
+function reserveBucket(table: Table, index: number): boolean {
+  const { words, thread, buckets } = table;
+  const end = bucketAddress(buckets, index) + BUCKET_WORDS;
+  if (end <= words[BUCKET_PAGE_LIMIT]! * PAGE_WORDS) return true;
+  acquire(thread, SPACE_LOCK);
+  const room = words[BUCKET_PAGE_LIMIT]! < words[PAGE_FLOOR]!;
+  if (room) words[BUCKET_PAGE_LIMIT]!++;
+  release(thread, SPACE_LOCK);
+  return room;
+}

@@ -1,0 +1,60 @@
+/**
+ * Owns the hash of an object number and the arithmetic of linear hashing. Pure functions; imports layout only.
+ *
+ * The hash is over the object alone, so that all variables of a parent, and its name if it is a string, stand in one chain under one lock.
+ */
+import { BUCKET_WORDS, TYPE_SLOT_BITS, TYPE_SLOT_MASK, type TypeSlot, type WordAddress } from '../memory/layout.js';
+
+const TWO_32 = 2 ** 32;
+
+/** Bits 32–52 of an object number. */
+export function objectHigh(object: number): number {
+  return (object / TWO_32) | 0;
+}
+
+/** The number again, from its two halves. */
+export function objectNumber(low: number, identity: number): number {
+  return (identity >>> TYPE_SLOT_BITS) * TWO_32 + (low >>> 0);
+}
+
+/** Word 1 of a block: upper half of the object, and the type slot. */
+export function identityOf(high: number, slot: TypeSlot): number {
+  return (high << TYPE_SLOT_BITS) | slot;
+}
+
+/**
+ * 32 bits from 53: two multiply–xorshift rounds, each a bijection of the low word, so numbers that differ in their low half alone never
+ * share a whole hash.
+ */
+export function hashObject(low: number, high: number): number {
+  let h = low ^ Math.imul(high, 0x9e3779b1);
+  h = Math.imul(h ^ (h >>> 16), 0x21f0aaad);
+  h = Math.imul(h ^ (h >>> 15), 0x735a2d97);
+  return h ^ (h >>> 15);
+}
+
+/** What a bucket holds of an entry: the hash bits that its index does not imply, and the type slot. */
+export function keyOf(hash: number, slot: TypeSlot): number {
+  return (hash & ~TYPE_SLOT_MASK) | slot;
+}
+
+/** Whether a key in a bucket belongs to an object of this hash, whatever its type. */
+export function keyHasHash(key: number, hash: number): boolean {
+  return ((key ^ hash) & ~TYPE_SLOT_MASK) === 0;
+}
+
+/** Largest power of two not above the number of buckets. */
+export function splitLevel(bucketCount: number): number {
+  return 1 << (31 - Math.clz32(bucketCount));
+}
+
+/** Index of the bucket of a hash among so many buckets. */
+export function bucketIndex(hash: number, bucketCount: number): number {
+  const level = splitLevel(bucketCount);
+  const index = hash & (level + level - 1);
+  return index < bucketCount ? index : index & (level - 1);
+}
+
+export function bucketAddress(buckets: WordAddress, index: number): WordAddress {
+  return buckets + index * BUCKET_WORDS;
+}
