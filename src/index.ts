@@ -7,4 +7,7 @@ export type { ObjectTable, Parent } from './shadow/objects.js';
 export type { StoreStats, ThreadStats, TypeStats } from './shadow/stats.js';
 export { ShadowStore, type StoreOptions } from './shadow/store.js';
 export { defineShadowType, type RawShadowTypeDeclaration, type ShadowType, type ShadowTypeDeclaration } from './shadow/type.js';
-export type { Cursor, CursorOf, RawView, View, ViewOf } from './shadow/view.js';
+export type { Cursor } from './shadow/cursor.js';
+export type { RawView } from './shadow/raw-view.js';
+export type { CursorOf, ViewOf } from './shadow/view-classes.js';
+export type { View } from './shadow/view.js';

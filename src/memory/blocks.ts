@@ -13,59 +13,13 @@
  */
 import { invariant } from '../errors.js';
 import { graceHorizon, isPast, retirementEpoch } from './grace.js';
-import {
-  BLOCK_GENERATION,
-  BLOCK_HEADER_BYTES,
-  BLOCK_IDENTITY,
-  BLOCK_LOCK,
-  BLOCK_NEXT,
-  BUCKET_PAGE_LIMIT,
-  CACHE_COUNT,
-  CACHE_HEAD,
-  CACHE_WORDS,
-  CARVE_END,
-  CARVE_NEXT,
-  CLASS_COUNT,
-  CLASS_HEAD,
-  CLASS_LOCK,
-  CLASS_WORDS,
-  CLASSES,
-  FREE_PAGE_COUNT,
-  FREE_PAGE_HEAD,
-  INTENT_MEMORY,
-  LINE_WORDS,
-  MAX_CLASSES,
-  MEMORY_PRESSURE,
-  ORPHANS,
-  PAGE_CLASS,
-  PAGE_ENTRY_WORDS,
-  PAGE_FLOOR,
-  PAGE_NEXT,
-  PAGE_SHIFT,
-  PAGE_WORDS,
-  RETIRED_COUNT,
-  RETIRED_EPOCH,
-  RETIRED_HEAD,
-  RETIRED_TAIL,
-  SPACE_LOCK,
-  THREAD_CLASSES,
-  THREAD_INTENT,
-  THREAD_INTENT_BLOCK,
-  THREAD_INTENT_BUCKET,
-  THREAD_INTENT_SEQUENCE,
-  THREAD_LOCK,
-  THREAD_RECLAIMED,
-  THREAD_RETIRED,
-  THREAD_RETIRED_OLDER,
-  TYPE_SLOT_DEAD,
-  type WordAddress,
-} from './layout.js';
+import { Layout, type WordAddress } from './layout.js';
 import { acquire, release, tryAcquire } from './lock.js';
 import type { Memory } from './reservation.js';
 import type { Thread } from './threads.js';
 
 /** The largest block is a whole page. */
-export const MAX_DATA_BYTES = PAGE_WORDS * 4 - BLOCK_HEADER_BYTES;
+export const MAX_DATA_BYTES = Layout.PAGE_WORDS * 4 - Layout.BLOCK_HEADER_BYTES;
 export const LINE_CLASS = 0;
 
 /** Words per block of each class. Multiples of 8 bytes up to 128, then four steps to each doubling: at most a quarter is lost. */
@@ -80,19 +34,19 @@ const CACHE_LIMIT = 2 * BATCH;
 const RETIRED_BATCH = 64;
 
 function sizeClasses(): number[] {
-  const words = [LINE_WORDS];
+  const words: number[] = [Layout.LINE_WORDS];
   for (let size = 6; size <= 32; size += 2) words.push(size);
   for (let base = 32; base < 4096; base *= 2) {
     for (let quarter = 1; quarter <= 4; quarter++) words.push(base + (base / 4) * quarter);
   }
-  words.push(5460, 8192, PAGE_WORDS);
-  invariant(words.length <= MAX_CLASSES, 'more size classes than the layout has room for');
+  words.push(5460, 8192, Layout.PAGE_WORDS);
+  invariant(words.length <= Layout.MAX_CLASSES, 'more size classes than the layout has room for');
   return words;
 }
 
 /** Class by block size in pairs of words. */
 function classTable(): Uint8Array {
-  const table = new Uint8Array(PAGE_WORDS / 2 + 1);
+  const table = new Uint8Array(Layout.PAGE_WORDS / 2 + 1);
   let sizeClass = 1;
   for (let pairs = 0; pairs < table.length; pairs++) {
     while ((CLASS_BLOCK_WORDS[sizeClass] ?? 0) < pairs * 2) sizeClass++;
@@ -103,12 +57,12 @@ function classTable(): Uint8Array {
 
 /** The size class of variables with so many bytes of data. */
 export function classOfDataBytes(bytes: number): number {
-  return CLASS_OF_PAIRS[(BLOCK_HEADER_BYTES + bytes + 7) >>> 3]!;
+  return CLASS_OF_PAIRS[(Layout.BLOCK_HEADER_BYTES + bytes + 7) >>> 3]!;
 }
 
 /** Class of the page an address lies in, −1 if the page holds no blocks. */
 export function classOfAddress(memory: Memory, address: WordAddress): number {
-  return memory.words[memory.pageTable + (address >>> PAGE_SHIFT) * PAGE_ENTRY_WORDS + PAGE_CLASS]! - 1;
+  return memory.words[memory.pageTable + (address >>> Layout.PAGE_SHIFT) * Layout.PAGE_ENTRY_WORDS + Layout.PAGE_CLASS]! - 1;
 }
 
 /** One thread's access to blocks. */
@@ -124,7 +78,7 @@ export class Blocks {
     this.#memory = memory;
     this.#thread = thread;
     this.#words = memory.words;
-    this.#caches = thread.address + THREAD_CLASSES;
+    this.#caches = thread.address + Layout.THREAD_CLASSES;
   }
 
   /**
@@ -133,22 +87,22 @@ export class Blocks {
    */
   take(sizeClass: number): WordAddress {
     const words = this.#words;
-    const cache = this.#caches + sizeClass * CACHE_WORDS;
-    const head = words[cache + CACHE_HEAD]!;
+    const cache = this.#caches + sizeClass * Layout.CACHE_WORDS;
+    const head = words[cache + Layout.CACHE_HEAD]!;
     if (head === 0) return this.#carve(sizeClass, cache);
-    words[this.#thread.address + THREAD_INTENT_BLOCK] = head; // recovery reads this
-    words[cache + CACHE_HEAD] = words[head + BLOCK_NEXT]!;
-    words[cache + CACHE_COUNT]!--;
+    words[this.#thread.address + Layout.THREAD_INTENT_BLOCK] = head; // recovery reads this
+    words[cache + Layout.CACHE_HEAD] = words[head + Layout.BLOCK_NEXT]!;
+    words[cache + Layout.CACHE_COUNT]!--;
     return head;
   }
 
   /** Puts a block that nobody can hold on the thread's own list. */
   put(block: WordAddress, sizeClass: number): void {
     const words = this.#words;
-    const cache = this.#caches + sizeClass * CACHE_WORDS;
-    words[block + BLOCK_NEXT] = words[cache + CACHE_HEAD]!;
-    words[cache + CACHE_HEAD] = block;
-    if (++words[cache + CACHE_COUNT]! > CACHE_LIMIT) this.#giveBatch(sizeClass, cache, BATCH);
+    const cache = this.#caches + sizeClass * Layout.CACHE_WORDS;
+    words[block + Layout.BLOCK_NEXT] = words[cache + Layout.CACHE_HEAD]!;
+    words[cache + Layout.CACHE_HEAD] = block;
+    if (++words[cache + Layout.CACHE_COUNT]! > CACHE_LIMIT) this.#giveBatch(sizeClass, cache, BATCH);
   }
 
   /**
@@ -157,28 +111,30 @@ export class Blocks {
    */
   retire(block: WordAddress): void {
     const words = this.#words;
-    const list = this.#thread.address + THREAD_RETIRED;
+    const list = this.#thread.address + Layout.THREAD_RETIRED;
     const epoch = retirementEpoch(words);
-    if (words[list + RETIRED_EPOCH] !== epoch && words[list + RETIRED_HEAD] !== 0) this.#age();
-    words[list + RETIRED_EPOCH] = epoch;
-    words[block + BLOCK_IDENTITY] = TYPE_SLOT_DEAD;
-    words[block + BLOCK_NEXT] = 0;
+    if (words[list + Layout.RETIRED_EPOCH] !== epoch && words[list + Layout.RETIRED_HEAD] !== 0) this.#age();
+    words[list + Layout.RETIRED_EPOCH] = epoch;
+    words[block + Layout.BLOCK_IDENTITY] = Layout.TYPE_SLOT_DEAD;
+    words[block + Layout.BLOCK_NEXT] = 0;
     appendBlocks(words, list, block, block, 1);
   }
 
   /** Whether enough has gathered that looking for a past grace period is worth the walk over the thread slots. */
   get worthReclaiming(): boolean {
     const words = this.#words;
-    const retired = this.#thread.address + THREAD_RETIRED;
-    return words[retired + RETIRED_COUNT]! >= RETIRED_BATCH || words[MEMORY_PRESSURE] !== 0;
+    const retired = this.#thread.address + Layout.THREAD_RETIRED;
+    return words[retired + Layout.RETIRED_COUNT]! >= RETIRED_BATCH || words[Layout.MEMORY_PRESSURE] !== 0;
   }
 
   /** Frees what was retired in epochs that are past. Under memory pressure all free blocks go to the global lists at once. */
   reclaim(): void {
     const words = this.#words;
     const { address } = this.#thread;
-    const pressed = words[MEMORY_PRESSURE] !== 0;
-    const own = words[address + THREAD_RETIRED + RETIRED_HEAD] !== 0 || words[address + THREAD_RETIRED_OLDER + RETIRED_HEAD] !== 0;
+    const pressed = words[Layout.MEMORY_PRESSURE] !== 0;
+    const own =
+      words[address + Layout.THREAD_RETIRED + Layout.RETIRED_HEAD] !== 0 ||
+      words[address + Layout.THREAD_RETIRED_OLDER + Layout.RETIRED_HEAD] !== 0;
     if (!own && !pressed) return;
     this.#open();
     const horizon = this.#freePast();
@@ -192,8 +148,8 @@ export class Blocks {
   #freePast(): number {
     const { address } = this.#thread;
     const horizon = graceHorizon(this.#memory);
-    this.#freeList(address + THREAD_RETIRED_OLDER, horizon);
-    this.#freeList(address + THREAD_RETIRED, horizon);
+    this.#freeList(address + Layout.THREAD_RETIRED_OLDER, horizon);
+    this.#freeList(address + Layout.THREAD_RETIRED, horizon);
     return horizon;
   }
 
@@ -203,11 +159,12 @@ export class Blocks {
    */
   reclaimEverything(): void {
     const words = this.#words;
-    Atomics.store(words, MEMORY_PRESSURE, 1);
+    Atomics.store(words, Layout.MEMORY_PRESSURE, 1);
     this.reclaim();
     this.#open();
     let count = 0;
-    for (let sizeClass = 1; sizeClass < CLASS_BLOCK_WORDS.length; sizeClass++) count += words[classAddress(sizeClass) + CLASS_COUNT]!;
+    for (let sizeClass = 1; sizeClass < CLASS_BLOCK_WORDS.length; sizeClass++)
+      count += words[classAddress(sizeClass) + Layout.CLASS_COUNT]!;
     if (count !== this.#fruitlessCount) {
       let pages = 0;
       for (let sizeClass = 0; sizeClass < CLASS_BLOCK_WORDS.length; sizeClass++) pages += this.#freePages(sizeClass);
@@ -224,26 +181,32 @@ export class Blocks {
     this.#open();
     this.#giveEverything();
     for (let sizeClass = 0; sizeClass < CLASS_BLOCK_WORDS.length; sizeClass++) {
-      const cache = this.#caches + sizeClass * CACHE_WORDS;
+      const cache = this.#caches + sizeClass * Layout.CACHE_WORDS;
       while (this.#carve(sizeClass, cache, false) !== 0) {
-        this.put(words[address + THREAD_INTENT_BLOCK]!, sizeClass);
+        this.put(words[address + Layout.THREAD_INTENT_BLOCK]!, sizeClass);
       }
-      this.#giveBatch(sizeClass, cache, words[cache + CACHE_COUNT]!);
+      this.#giveBatch(sizeClass, cache, words[cache + Layout.CACHE_COUNT]!);
     }
     this.#age();
-    const older = address + THREAD_RETIRED_OLDER;
-    if (words[older + RETIRED_HEAD] !== 0) {
-      acquire(this.#thread, THREAD_LOCK);
-      words[ORPHANS + RETIRED_EPOCH] = retirementEpoch(words);
-      appendBlocks(words, ORPHANS, words[older + RETIRED_HEAD]!, words[older + RETIRED_TAIL]!, words[older + RETIRED_COUNT]!);
+    const older = address + Layout.THREAD_RETIRED_OLDER;
+    if (words[older + Layout.RETIRED_HEAD] !== 0) {
+      acquire(this.#thread, Layout.THREAD_LOCK);
+      words[Layout.ORPHANS + Layout.RETIRED_EPOCH] = retirementEpoch(words);
+      appendBlocks(
+        words,
+        Layout.ORPHANS,
+        words[older + Layout.RETIRED_HEAD]!,
+        words[older + Layout.RETIRED_TAIL]!,
+        words[older + Layout.RETIRED_COUNT]!,
+      );
       clearRetired(words, older);
-      release(this.#thread, THREAD_LOCK);
+      release(this.#thread, Layout.THREAD_LOCK);
     }
     this.#close();
   }
 
   #open(): void {
-    openIntent(this.#thread, INTENT_MEMORY, 0);
+    openIntent(this.#thread, Layout.INTENT_MEMORY, 0);
   }
 
   #close(): void {
@@ -254,119 +217,129 @@ export class Blocks {
   #carve(sizeClass: number, cache: WordAddress, more = true): WordAddress {
     const words = this.#words;
     const { address } = this.#thread;
-    const next = words[cache + CARVE_NEXT]!;
+    const next = words[cache + Layout.CARVE_NEXT]!;
     if (next !== 0) {
       const size = CLASS_BLOCK_WORDS[sizeClass]!;
-      words[address + THREAD_INTENT_BLOCK] = next; // recovery reads this
-      words[cache + CARVE_NEXT] = next + 2 * size <= words[cache + CARVE_END]! ? next + size : 0;
+      words[address + Layout.THREAD_INTENT_BLOCK] = next; // recovery reads this
+      words[cache + Layout.CARVE_NEXT] = next + 2 * size <= words[cache + Layout.CARVE_END]! ? next + size : 0;
       return next;
     }
     if (!more) return 0;
-    if (words[address + THREAD_RETIRED_OLDER + RETIRED_COUNT]! >= RETIRED_BATCH) {
+    if (words[address + Layout.THREAD_RETIRED_OLDER + Layout.RETIRED_COUNT]! >= RETIRED_BATCH) {
       this.#freePast();
-      if (words[cache + CACHE_HEAD] !== 0) return this.take(sizeClass);
+      if (words[cache + Layout.CACHE_HEAD] !== 0) return this.take(sizeClass);
     }
-    if (words[classAddress(sizeClass) + CLASS_HEAD] !== 0 && this.#takeBatch(sizeClass, cache)) return this.take(sizeClass);
+    if (words[classAddress(sizeClass) + Layout.CLASS_HEAD] !== 0 && this.#takeBatch(sizeClass, cache)) return this.take(sizeClass);
     const page = this.#takePage(sizeClass);
     if (page === 0) return 0;
     const size = CLASS_BLOCK_WORDS[sizeClass]!;
-    words[cache + CARVE_END] = page + PAGE_WORDS;
-    words[cache + CARVE_NEXT] = page + 2 * size <= page + PAGE_WORDS ? page + size : 0;
-    words[address + THREAD_INTENT_BLOCK] = page;
+    const generation = words[this.#pageEntry(page >>> Layout.PAGE_SHIFT) + Layout.PAGE_GENERATION]!;
+    if (generation !== 0 && sizeClass !== LINE_CLASS) {
+      for (let block = page; block + size <= page + Layout.PAGE_WORDS; block += size) words[block + Layout.BLOCK_GENERATION] = generation;
+    }
+    words[cache + Layout.CARVE_END] = page + Layout.PAGE_WORDS;
+    words[cache + Layout.CARVE_NEXT] = page + 2 * size <= page + Layout.PAGE_WORDS ? page + size : 0;
+    words[address + Layout.THREAD_INTENT_BLOCK] = page;
     return page;
   }
 
   /** A page for blocks of the class, or 0. Page 0 is the header, so its address is free to mean "none". */
   #takePage(sizeClass: number): WordAddress {
     const words = this.#words;
-    acquire(this.#thread, SPACE_LOCK);
-    let page = words[FREE_PAGE_HEAD]!;
+    acquire(this.#thread, Layout.SPACE_LOCK);
+    let page = words[Layout.FREE_PAGE_HEAD]!;
     if (page !== 0) {
-      words[FREE_PAGE_HEAD] = words[this.#pageEntry(page) + PAGE_NEXT]!;
-      words[FREE_PAGE_COUNT]!--;
-    } else if (words[PAGE_FLOOR]! > words[BUCKET_PAGE_LIMIT]!) {
-      page = words[PAGE_FLOOR]! - 1;
-      words[PAGE_FLOOR] = page;
+      words[Layout.FREE_PAGE_HEAD] = words[this.#pageEntry(page) + Layout.PAGE_NEXT]!;
+      words[Layout.FREE_PAGE_COUNT]!--;
+    } else if (words[Layout.PAGE_FLOOR]! > words[Layout.BUCKET_PAGE_LIMIT]!) {
+      page = words[Layout.PAGE_FLOOR]! - 1;
+      words[Layout.PAGE_FLOOR] = page;
     }
     if (page !== 0) {
-      words[this.#pageEntry(page) + PAGE_CLASS] = sizeClass + 1;
-      if (words[MEMORY_PRESSURE] !== 0) Atomics.store(words, MEMORY_PRESSURE, 0);
+      words[this.#pageEntry(page) + Layout.PAGE_CLASS] = sizeClass + 1;
+      if (words[Layout.MEMORY_PRESSURE] !== 0) Atomics.store(words, Layout.MEMORY_PRESSURE, 0);
     }
-    release(this.#thread, SPACE_LOCK);
-    return page << PAGE_SHIFT;
+    release(this.#thread, Layout.SPACE_LOCK);
+    return page << Layout.PAGE_SHIFT;
   }
 
   #pageEntry(page: number): WordAddress {
-    return this.#memory.pageTable + page * PAGE_ENTRY_WORDS;
+    return this.#memory.pageTable + page * Layout.PAGE_ENTRY_WORDS;
   }
 
   #takeBatch(sizeClass: number, cache: WordAddress): boolean {
     const words = this.#words;
     const global = classAddress(sizeClass);
-    acquire(this.#thread, global + CLASS_LOCK);
-    const head = words[global + CLASS_HEAD]!;
+    acquire(this.#thread, global + Layout.CLASS_LOCK);
+    const head = words[global + Layout.CLASS_HEAD]!;
     let count = 0;
     let last = 0;
-    for (let block = head; block !== 0 && count < BATCH; block = words[block + BLOCK_NEXT]!) {
+    for (let block = head; block !== 0 && count < BATCH; block = words[block + Layout.BLOCK_NEXT]!) {
       last = block;
       count++;
     }
     if (count > 0) {
-      words[global + CLASS_HEAD] = words[last + BLOCK_NEXT]!;
-      words[global + CLASS_COUNT]! -= count;
-      words[last + BLOCK_NEXT] = words[cache + CACHE_HEAD]!;
-      words[cache + CACHE_HEAD] = head;
-      words[cache + CACHE_COUNT]! += count;
+      words[global + Layout.CLASS_HEAD] = words[last + Layout.BLOCK_NEXT]!;
+      words[global + Layout.CLASS_COUNT]! -= count;
+      words[last + Layout.BLOCK_NEXT] = words[cache + Layout.CACHE_HEAD]!;
+      words[cache + Layout.CACHE_HEAD] = head;
+      words[cache + Layout.CACHE_COUNT]! += count;
     }
-    release(this.#thread, global + CLASS_LOCK);
+    release(this.#thread, global + Layout.CLASS_LOCK);
     return count > 0;
   }
 
   /** Moves the first `count` blocks of the thread's own list to the global one. */
   #giveBatch(sizeClass: number, cache: WordAddress, count: number): void {
     const words = this.#words;
-    const head = words[cache + CACHE_HEAD]!;
+    const head = words[cache + Layout.CACHE_HEAD]!;
     if (count === 0 || head === 0) return;
     let last = head;
-    for (let i = 1; i < count; i++) last = words[last + BLOCK_NEXT]!;
+    for (let i = 1; i < count; i++) last = words[last + Layout.BLOCK_NEXT]!;
     const global = classAddress(sizeClass);
-    acquire(this.#thread, global + CLASS_LOCK);
-    words[cache + CACHE_HEAD] = words[last + BLOCK_NEXT]!;
-    words[cache + CACHE_COUNT]! -= count;
-    words[last + BLOCK_NEXT] = words[global + CLASS_HEAD]!;
-    words[global + CLASS_HEAD] = head;
-    words[global + CLASS_COUNT]! += count;
-    release(this.#thread, global + CLASS_LOCK);
+    acquire(this.#thread, global + Layout.CLASS_LOCK);
+    words[cache + Layout.CACHE_HEAD] = words[last + Layout.BLOCK_NEXT]!;
+    words[cache + Layout.CACHE_COUNT]! -= count;
+    words[last + Layout.BLOCK_NEXT] = words[global + Layout.CLASS_HEAD]!;
+    words[global + Layout.CLASS_HEAD] = head;
+    words[global + Layout.CLASS_COUNT]! += count;
+    release(this.#thread, global + Layout.CLASS_LOCK);
   }
 
   #giveEverything(): void {
     for (let sizeClass = 0; sizeClass < CLASS_BLOCK_WORDS.length; sizeClass++) {
-      const cache = this.#caches + sizeClass * CACHE_WORDS;
-      this.#giveBatch(sizeClass, cache, this.#words[cache + CACHE_COUNT]!);
+      const cache = this.#caches + sizeClass * Layout.CACHE_WORDS;
+      this.#giveBatch(sizeClass, cache, this.#words[cache + Layout.CACHE_COUNT]!);
     }
   }
 
   /** Appends the current retired list to the older one, whose epoch becomes the later of the two. */
   #age(): void {
     const words = this.#words;
-    const current = this.#thread.address + THREAD_RETIRED;
-    const older = this.#thread.address + THREAD_RETIRED_OLDER;
-    if (words[current + RETIRED_HEAD] === 0) return;
-    words[older + RETIRED_EPOCH] = words[current + RETIRED_EPOCH]!;
-    appendBlocks(words, older, words[current + RETIRED_HEAD]!, words[current + RETIRED_TAIL]!, words[current + RETIRED_COUNT]!);
+    const current = this.#thread.address + Layout.THREAD_RETIRED;
+    const older = this.#thread.address + Layout.THREAD_RETIRED_OLDER;
+    if (words[current + Layout.RETIRED_HEAD] === 0) return;
+    words[older + Layout.RETIRED_EPOCH] = words[current + Layout.RETIRED_EPOCH]!;
+    appendBlocks(
+      words,
+      older,
+      words[current + Layout.RETIRED_HEAD]!,
+      words[current + Layout.RETIRED_TAIL]!,
+      words[current + Layout.RETIRED_COUNT]!,
+    );
     clearRetired(words, current);
   }
 
   #freeList(list: WordAddress, horizon: number): void {
     const words = this.#words;
-    let block = words[list + RETIRED_HEAD]!;
-    if (block === 0 || !isPast(words[list + RETIRED_EPOCH]!, horizon)) return;
-    words[this.#thread.address + THREAD_RECLAIMED]! += words[list + RETIRED_COUNT]!;
+    let block = words[list + Layout.RETIRED_HEAD]!;
+    if (block === 0 || !isPast(words[list + Layout.RETIRED_EPOCH]!, horizon)) return;
+    words[this.#thread.address + Layout.THREAD_RECLAIMED]! += words[list + Layout.RETIRED_COUNT]!;
     while (block !== 0) {
-      const next = words[block + BLOCK_NEXT]!;
-      words[this.#thread.address + THREAD_INTENT_BLOCK] = block;
-      words[list + RETIRED_HEAD] = next;
-      words[list + RETIRED_COUNT]!--;
+      const next = words[block + Layout.BLOCK_NEXT]!;
+      words[this.#thread.address + Layout.THREAD_INTENT_BLOCK] = block;
+      words[list + Layout.RETIRED_HEAD] = next;
+      words[list + Layout.RETIRED_COUNT]!--;
       this.put(block, classOfAddress(this.#memory, block));
       block = next;
     }
@@ -375,21 +348,21 @@ export class Blocks {
 
   #reclaimOrphans(horizon: number): void {
     const words = this.#words;
-    if (words[ORPHANS + RETIRED_HEAD] === 0 || !tryAcquire(this.#thread, THREAD_LOCK)) return;
-    this.#freeList(ORPHANS, horizon);
-    release(this.#thread, THREAD_LOCK);
+    if (words[Layout.ORPHANS + Layout.RETIRED_HEAD] === 0 || !tryAcquire(this.#thread, Layout.THREAD_LOCK)) return;
+    this.#freeList(Layout.ORPHANS, horizon);
+    release(this.#thread, Layout.THREAD_LOCK);
   }
 
   /** Takes pages whose blocks are all on the global list of the class off that list and makes them free pages. */
   #freePages(sizeClass: number): number {
     const words = this.#words;
     const global = classAddress(sizeClass);
-    const capacity = Math.floor(PAGE_WORDS / CLASS_BLOCK_WORDS[sizeClass]!);
-    if (words[global + CLASS_COUNT]! < capacity) return 0;
-    acquire(this.#thread, global + CLASS_LOCK);
+    const capacity = Math.floor(Layout.PAGE_WORDS / CLASS_BLOCK_WORDS[sizeClass]!);
+    if (words[global + Layout.CLASS_COUNT]! < capacity) return 0;
+    acquire(this.#thread, global + Layout.CLASS_LOCK);
     const free = new Map<number, number>();
-    for (let block = words[global + CLASS_HEAD]!; block !== 0; block = words[block + BLOCK_NEXT]!) {
-      const page = block >>> PAGE_SHIFT;
+    for (let block = words[global + Layout.CLASS_HEAD]!; block !== 0; block = words[block + Layout.BLOCK_NEXT]!) {
+      const page = block >>> Layout.PAGE_SHIFT;
       free.set(page, (free.get(page) ?? 0) + 1);
     }
     const whole = new Set<number>();
@@ -397,71 +370,77 @@ export class Blocks {
     if (whole.size > 0) {
       let kept = 0;
       let head = 0;
-      for (let block = words[global + CLASS_HEAD]!; block !== 0;) {
-        const next = words[block + BLOCK_NEXT]!;
-        if (!whole.has(block >>> PAGE_SHIFT)) {
-          words[block + BLOCK_NEXT] = head;
+      const generations = new Map<number, number>();
+      for (let block = words[global + Layout.CLASS_HEAD]!; block !== 0;) {
+        const next = words[block + Layout.BLOCK_NEXT]!;
+        if (!whole.has(block >>> Layout.PAGE_SHIFT)) {
+          words[block + Layout.BLOCK_NEXT] = head;
           head = block;
           kept++;
+        } else if (sizeClass !== LINE_CLASS) {
+          const page = block >>> Layout.PAGE_SHIFT;
+          generations.set(page, Math.max(generations.get(page) ?? 0, words[block + Layout.BLOCK_GENERATION]! | 1));
         }
         block = next;
       }
-      words[global + CLASS_HEAD] = head;
-      words[global + CLASS_COUNT] = kept;
+      words[global + Layout.CLASS_HEAD] = head;
+      words[global + Layout.CLASS_COUNT] = kept;
+      // An old view knows its block by address and generation, and the next class may begin a block at any address of the page.
+      for (const [page, generation] of generations) words[this.#pageEntry(page) + Layout.PAGE_GENERATION] = generation;
     }
-    release(this.#thread, global + CLASS_LOCK);
+    release(this.#thread, global + Layout.CLASS_LOCK);
     if (whole.size === 0) return 0;
-    acquire(this.#thread, SPACE_LOCK);
+    acquire(this.#thread, Layout.SPACE_LOCK);
     for (const page of whole) {
-      words[this.#pageEntry(page) + PAGE_CLASS] = 0;
-      words[this.#pageEntry(page) + PAGE_NEXT] = words[FREE_PAGE_HEAD]!;
-      words[FREE_PAGE_HEAD] = page;
-      words[FREE_PAGE_COUNT]!++;
+      words[this.#pageEntry(page) + Layout.PAGE_CLASS] = 0;
+      words[this.#pageEntry(page) + Layout.PAGE_NEXT] = words[Layout.FREE_PAGE_HEAD]!;
+      words[Layout.FREE_PAGE_HEAD] = page;
+      words[Layout.FREE_PAGE_COUNT]!++;
     }
-    release(this.#thread, SPACE_LOCK);
+    release(this.#thread, Layout.SPACE_LOCK);
     return whole.size;
   }
 }
 
 /** Word address of a class's global list. */
 export function classAddress(sizeClass: number): WordAddress {
-  return CLASSES + sizeClass * CLASS_WORDS;
+  return Layout.CLASSES + sizeClass * Layout.CLASS_WORDS;
 }
 
 /** Says what the thread is about to change, before it takes the lock at `bucket`. Intents do not nest. */
 export function openIntent(thread: Thread, intent: number, bucket: WordAddress): void {
   const { words, address } = thread;
-  words[address + THREAD_INTENT_SEQUENCE]!++;
-  words[address + THREAD_INTENT_BUCKET] = bucket;
-  words[address + THREAD_INTENT_BLOCK] = 0;
-  words[address + THREAD_INTENT] = intent;
+  words[address + Layout.THREAD_INTENT_SEQUENCE]!++;
+  words[address + Layout.THREAD_INTENT_BUCKET] = bucket;
+  words[address + Layout.THREAD_INTENT_BLOCK] = 0;
+  words[address + Layout.THREAD_INTENT] = intent;
 }
 
 export function closeIntent(thread: Thread): void {
   const { words, address } = thread;
-  words[address + THREAD_INTENT] = 0;
-  words[address + THREAD_INTENT_SEQUENCE]!++;
+  words[address + Layout.THREAD_INTENT] = 0;
+  words[address + Layout.THREAD_INTENT_SEQUENCE]!++;
 }
 
 /** Makes a block of a class ready for a new variable: dead identity, next even generation, free lock, zeroed data. */
 export function prepareBlock(words: Int32Array, block: WordAddress, dataWords: number): void {
-  words[block + BLOCK_IDENTITY] = TYPE_SLOT_DEAD;
-  words[block + BLOCK_GENERATION] = ((words[block + BLOCK_GENERATION]! | 1) + 1) | 0;
-  words[block + BLOCK_LOCK] = 0;
-  const data = block + BLOCK_HEADER_BYTES / 4;
+  words[block + Layout.BLOCK_IDENTITY] = Layout.TYPE_SLOT_DEAD;
+  words[block + Layout.BLOCK_GENERATION] = ((words[block + Layout.BLOCK_GENERATION]! | 1) + 1) | 0;
+  words[block + Layout.BLOCK_LOCK] = 0;
+  const data = block + Layout.BLOCK_HEADER_BYTES / 4;
   if (dataWords > 32) words.fill(0, data, data + dataWords);
   else for (let word = data; word < data + dataWords; word++) words[word] = 0;
 }
 
 function appendBlocks(words: Int32Array, list: WordAddress, head: WordAddress, tail: WordAddress, count: number): void {
-  if (words[list + RETIRED_HEAD] === 0) words[list + RETIRED_HEAD] = head;
-  else words[words[list + RETIRED_TAIL]! + BLOCK_NEXT] = head;
-  words[list + RETIRED_TAIL] = tail;
-  words[list + RETIRED_COUNT]! += count;
+  if (words[list + Layout.RETIRED_HEAD] === 0) words[list + Layout.RETIRED_HEAD] = head;
+  else words[words[list + Layout.RETIRED_TAIL]! + Layout.BLOCK_NEXT] = head;
+  words[list + Layout.RETIRED_TAIL] = tail;
+  words[list + Layout.RETIRED_COUNT]! += count;
 }
 
 function clearRetired(words: Int32Array, list: WordAddress): void {
-  words[list + RETIRED_HEAD] = 0;
-  words[list + RETIRED_TAIL] = 0;
-  words[list + RETIRED_COUNT] = 0;
+  words[list + Layout.RETIRED_HEAD] = 0;
+  words[list + Layout.RETIRED_TAIL] = 0;
+  words[list + Layout.RETIRED_COUNT] = 0;
 }

@@ -9,7 +9,7 @@
  * Imports errors, layout and threads.
  */
 import { ShadowError } from '../errors.js';
-import { GRACE_EPOCH, THREAD_EPOCH, THREAD_HIGH, THREAD_WORDS } from './layout.js';
+import { Layout } from './layout.js';
 import type { Memory } from './reservation.js';
 import type { Thread } from './threads.js';
 
@@ -23,7 +23,7 @@ const EPOCH_STEP = 2; // the epoch stays odd, so that 0 always means quiescent
 export function enter(thread: Thread): void {
   const { words } = thread;
   if (thread.disposed) throw new ShadowError('ERR_SHADOW_DISPOSED', 'this store object was disposed; attach to the handle again');
-  Atomics.store(words, thread.address + THREAD_EPOCH, Atomics.load(words, GRACE_EPOCH));
+  Atomics.store(words, thread.address + Layout.THREAD_EPOCH, Atomics.load(words, Layout.GRACE_EPOCH));
   thread.interval = ++thread.intervals;
   if (thread.leaveQueued) return;
   thread.leaveQueued = true;
@@ -33,22 +33,22 @@ export function enter(thread: Thread): void {
 /** Becomes quiescent: no view of a freed variable is valid in this thread any more. */
 export function leave(thread: Thread): void {
   thread.interval = 0;
-  Atomics.store(thread.words, thread.address + THREAD_EPOCH, 0);
+  Atomics.store(thread.words, thread.address + Layout.THREAD_EPOCH, 0);
 }
 
 /** The epoch to retire a block with; to be read after its unlink. */
 export function retirementEpoch(words: Int32Array): number {
-  return Atomics.load(words, GRACE_EPOCH);
+  return Atomics.load(words, Layout.GRACE_EPOCH);
 }
 
 /** Moves the epoch on if it can, and returns the horizon: blocks retired in an epoch before it cannot be held by anyone. */
 export function graceHorizon(memory: Memory): number {
   const { words } = memory;
-  const epoch = Atomics.load(words, GRACE_EPOCH);
+  const epoch = Atomics.load(words, Layout.GRACE_EPOCH);
   const oldest = oldestEpoch(memory, epoch);
   if (oldest !== epoch) return oldest;
   const next = (epoch + EPOCH_STEP) | 0;
-  if (Atomics.compareExchange(words, GRACE_EPOCH, epoch, next) !== epoch) return oldest;
+  if (Atomics.compareExchange(words, Layout.GRACE_EPOCH, epoch, next) !== epoch) return oldest;
   return oldestEpoch(memory, next);
 }
 
@@ -60,10 +60,10 @@ export function isPast(epoch: number, horizon: number): boolean {
 /** The oldest epoch some thread is in; `none` if all are quiescent. */
 function oldestEpoch(memory: Memory, none: number): number {
   const { words, threads } = memory;
-  const high = Atomics.load(words, THREAD_HIGH);
+  const high = Atomics.load(words, Layout.THREAD_HIGH);
   let oldest = none;
   for (let slot = 0; slot < high; slot++) {
-    const entered = Atomics.load(words, threads + slot * THREAD_WORDS + THREAD_EPOCH);
+    const entered = Atomics.load(words, threads + slot * Layout.THREAD_WORDS + Layout.THREAD_EPOCH);
     if (entered !== 0 && ((entered - oldest) | 0) < 0) oldest = entered;
   }
   return oldest;

@@ -12,7 +12,7 @@
  *
  * Imports layout and threads.
  */
-import { BLOCK_LOCK, THREAD_LOCK_WAITS, type WordAddress } from './layout.js';
+import { Layout, type WordAddress } from './layout.js';
 import type { Thread } from './threads.js';
 
 const WAITERS = 1 << 31;
@@ -45,7 +45,7 @@ function acquireSlowly(thread: Thread, lock: WordAddress): void {
   for (let spin = 0; spin < SPINS; spin++) {
     if (Atomics.load(words, lock) === 0 && Atomics.compareExchange(words, lock, 0, owner) === 0) return;
   }
-  words[thread.address + THREAD_LOCK_WAITS]!++;
+  words[thread.address + Layout.THREAD_LOCK_WAITS]!++;
   for (;;) {
     // Whoever has slept takes the lock with the waiters bit set: others may sleep still, and only the bit remembers them.
     const seen = Atomics.compareExchange(words, lock, 0, owner | WAITERS);
@@ -59,7 +59,7 @@ function acquireSlowly(thread: Thread, lock: WordAddress): void {
 /** Takes the lock of a variable. The caller has made sure that this thread holds no other variable lock. */
 export function acquireVariable(thread: Thread, block: WordAddress): void {
   const { words, owner } = thread;
-  const lock = block + BLOCK_LOCK;
+  const lock = block + Layout.BLOCK_LOCK;
   let seen = Atomics.load(words, lock);
   for (let spin = 0; spin < SPINS; spin++) {
     if ((seen & OWNER_MASK) === 0) {
@@ -70,7 +70,7 @@ export function acquireVariable(thread: Thread, block: WordAddress): void {
       seen = Atomics.load(words, lock);
     }
   }
-  words[thread.address + THREAD_LOCK_WAITS]!++;
+  words[thread.address + Layout.THREAD_LOCK_WAITS]!++;
   for (;;) {
     seen = Atomics.load(words, lock);
     if ((seen & OWNER_MASK) === 0) {
@@ -84,7 +84,7 @@ export function acquireVariable(thread: Thread, block: WordAddress): void {
 /** Releases it and raises its version. */
 export function releaseVariable(thread: Thread, block: WordAddress): void {
   const { words } = thread;
-  const lock = block + BLOCK_LOCK;
+  const lock = block + Layout.BLOCK_LOCK;
   for (;;) {
     const seen = Atomics.load(words, lock);
     if (Atomics.compareExchange(words, lock, seen, (seen + VERSION_STEP) & VERSION_MASK) === seen) {
@@ -96,6 +96,6 @@ export function releaseVariable(thread: Thread, block: WordAddress): void {
 
 /** The version to read under, or −1 while a writer holds the lock. */
 export function readVersion(words: Int32Array, block: WordAddress): number {
-  const seen = Atomics.load(words, block + BLOCK_LOCK);
+  const seen = Atomics.load(words, block + Layout.BLOCK_LOCK);
   return (seen & OWNER_MASK) === 0 ? seen & VERSION_MASK : -1;
 }

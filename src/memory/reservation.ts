@@ -6,39 +6,7 @@
 import { randomInt } from 'node:crypto';
 
 import { describe, ShadowError } from '../errors.js';
-import {
-  BUCKET_COUNT,
-  BUCKET_PAGE_LIMIT,
-  BUCKET_WORDS,
-  CLASSES_END,
-  COUNTER_WORDS_PER_THREAD,
-  FIRST_BUCKETS,
-  GRACE_EPOCH,
-  HEADER_BUCKETS,
-  HEADER_COUNTERS,
-  HEADER_MAGIC,
-  HEADER_MAX_THREADS,
-  HEADER_NAME_SEED,
-  HEADER_PAGE_TABLE,
-  HEADER_PAGES,
-  HEADER_STORE_ID,
-  HEADER_THREADS,
-  HEADER_TYPES,
-  HEADER_VERSION,
-  LAYOUT_VERSION,
-  LINE_WORDS,
-  MAGIC,
-  MAX_RESERVATION_BYTES,
-  PAGE_BYTES,
-  PAGE_ENTRY_WORDS,
-  PAGE_FLOOR,
-  PAGE_SHIFT,
-  PATCH_TARGET,
-  THREAD_WORDS,
-  TYPE_SLOTS,
-  TYPE_WORDS,
-  type WordAddress,
-} from './layout.js';
+import { Layout, type WordAddress } from './layout.js';
 
 /** What travels between threads; goes through `workerData` and `postMessage` as it is. */
 export interface StoreHandle {
@@ -65,13 +33,13 @@ const MAX_THREADS_LIMIT = 1000;
 const SMALL_STORE_BYTES = 2 ** 23;
 
 function regionsOf(pages: number, maxThreads: number): Regions {
-  const line = (words: number): number => Math.ceil(words / LINE_WORDS) * LINE_WORDS;
-  const pageTable = CLASSES_END;
-  const types = line(pageTable + pages * PAGE_ENTRY_WORDS);
-  const threads = line(types + TYPE_SLOTS * TYPE_WORDS);
-  const counters = line(threads + maxThreads * THREAD_WORDS);
-  const buckets = line(counters + maxThreads * COUNTER_WORDS_PER_THREAD);
-  const firstFreePage = Math.ceil((buckets + FIRST_BUCKETS * BUCKET_WORDS) / 2 ** PAGE_SHIFT);
+  const line = (words: number): number => Math.ceil(words / Layout.LINE_WORDS) * Layout.LINE_WORDS;
+  const pageTable = Layout.CLASSES_END;
+  const types = line(pageTable + pages * Layout.PAGE_ENTRY_WORDS);
+  const threads = line(types + Layout.TYPE_SLOTS * Layout.TYPE_WORDS);
+  const counters = line(threads + maxThreads * Layout.THREAD_WORDS);
+  const buckets = line(counters + maxThreads * Layout.COUNTER_WORDS_PER_THREAD);
+  const firstFreePage = Math.ceil((buckets + Layout.FIRST_BUCKETS * Layout.BUCKET_WORDS) / 2 ** Layout.PAGE_SHIFT);
   return { pageTable, types, threads, counters, buckets, firstFreePage };
 }
 
@@ -98,7 +66,7 @@ export class Memory {
   readonly buckets: WordAddress;
 
   constructor(buffer: SharedArrayBuffer, maxThreads: number) {
-    this.handle = { kind: 'umbra.store', layoutVersion: LAYOUT_VERSION, buffer };
+    this.handle = { kind: 'umbra.store', layoutVersion: Layout.LAYOUT_VERSION, buffer };
     this.buffer = buffer;
     this.words = new Int32Array(buffer);
     this.uwords = new Uint32Array(buffer);
@@ -109,7 +77,7 @@ export class Memory {
     this.longs = new BigInt64Array(buffer);
     this.ulongs = new BigUint64Array(buffer);
     this.bytes = new DataView(buffer);
-    this.pages = buffer.byteLength / PAGE_BYTES;
+    this.pages = buffer.byteLength / Layout.PAGE_BYTES;
     this.maxThreads = maxThreads;
     const regions = regionsOf(this.pages, maxThreads);
     this.pageTable = regions.pageTable;
@@ -129,8 +97,11 @@ export function createMemory(maxBytes: number, maxThreads: number | undefined): 
   if (typeof maxBytes !== 'number' || !Number.isInteger(maxBytes) || maxBytes <= 0) {
     throw new ShadowError('ERR_SHADOW_MAX_BYTES', `maxBytes is ${describe(maxBytes)}; give a whole number of bytes, for example 2 ** 28`);
   }
-  if (maxBytes > MAX_RESERVATION_BYTES) {
-    throw new ShadowError('ERR_SHADOW_MAX_BYTES', `maxBytes is ${maxBytes}; a store has at most ${MAX_RESERVATION_BYTES} bytes (8 GiB)`);
+  if (maxBytes > Layout.MAX_RESERVATION_BYTES) {
+    throw new ShadowError(
+      'ERR_SHADOW_MAX_BYTES',
+      `maxBytes is ${maxBytes}; a store has at most ${Layout.MAX_RESERVATION_BYTES} bytes (8 GiB)`,
+    );
   }
   const threads = maxThreads ?? (maxBytes < SMALL_STORE_BYTES ? 16 : 64);
   if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS_LIMIT) {
@@ -139,41 +110,41 @@ export function createMemory(maxBytes: number, maxThreads: number | undefined): 
       `maxThreads is ${describe(maxThreads)}; give a whole number from 1 to ${MAX_THREADS_LIMIT}`,
     );
   }
-  const pages = Math.floor(maxBytes / PAGE_BYTES);
+  const pages = Math.floor(maxBytes / Layout.PAGE_BYTES);
   const regions = regionsOf(pages, threads);
   if (pages < regions.firstFreePage + LEAST_BLOCK_PAGES) {
     let least = pages;
     while (least < regionsOf(least, threads).firstFreePage + LEAST_BLOCK_PAGES) least++;
     throw new ShadowError(
       'ERR_SHADOW_MAX_BYTES',
-      `maxBytes is ${maxBytes}; with ${threads} threads a store needs at least ${least * PAGE_BYTES} bytes`,
+      `maxBytes is ${maxBytes}; with ${threads} threads a store needs at least ${least * Layout.PAGE_BYTES} bytes`,
     );
   }
   let buffer: SharedArrayBuffer;
   try {
-    buffer = new SharedArrayBuffer(pages * PAGE_BYTES);
+    buffer = new SharedArrayBuffer(pages * Layout.PAGE_BYTES);
   } catch (cause) {
     throw new ShadowError('ERR_SHADOW_MAX_BYTES', `the process cannot reserve ${maxBytes} bytes of address space`, { cause });
   }
   const memory = new Memory(buffer, threads);
   const { words } = memory;
-  words[HEADER_PAGES] = pages;
-  words[HEADER_MAX_THREADS] = threads;
-  words[HEADER_PAGE_TABLE] = memory.pageTable;
-  words[HEADER_TYPES] = memory.types;
-  words[HEADER_THREADS] = memory.threads;
-  words[HEADER_COUNTERS] = memory.counters;
-  words[HEADER_BUCKETS] = memory.buckets;
-  words[HEADER_STORE_ID] = randomInt(2 ** 31);
-  words[HEADER_STORE_ID + 1] = randomInt(2 ** 31);
-  words[HEADER_NAME_SEED] = randomInt(2 ** 31);
-  words[BUCKET_COUNT] = FIRST_BUCKETS;
-  words[GRACE_EPOCH] = 1;
-  words[BUCKET_PAGE_LIMIT] = regions.firstFreePage;
-  words[PAGE_FLOOR] = pages;
-  words[PATCH_TARGET] = -1;
-  words[HEADER_VERSION] = LAYOUT_VERSION;
-  Atomics.store(words, HEADER_MAGIC, MAGIC);
+  words[Layout.HEADER_PAGES] = pages;
+  words[Layout.HEADER_MAX_THREADS] = threads;
+  words[Layout.HEADER_PAGE_TABLE] = memory.pageTable;
+  words[Layout.HEADER_TYPES] = memory.types;
+  words[Layout.HEADER_THREADS] = memory.threads;
+  words[Layout.HEADER_COUNTERS] = memory.counters;
+  words[Layout.HEADER_BUCKETS] = memory.buckets;
+  words[Layout.HEADER_STORE_ID] = randomInt(2 ** 31);
+  words[Layout.HEADER_STORE_ID + 1] = randomInt(2 ** 31);
+  words[Layout.HEADER_NAME_SEED] = randomInt(2 ** 31);
+  words[Layout.BUCKET_COUNT] = Layout.FIRST_BUCKETS;
+  words[Layout.GRACE_EPOCH] = 1;
+  words[Layout.BUCKET_PAGE_LIMIT] = regions.firstFreePage;
+  words[Layout.PAGE_FLOOR] = pages;
+  words[Layout.PATCH_TARGET] = -1;
+  words[Layout.HEADER_VERSION] = Layout.LAYOUT_VERSION;
+  Atomics.store(words, Layout.HEADER_MAGIC, Layout.MAGIC);
   return memory;
 }
 
@@ -186,11 +157,11 @@ export function attachMemory(handle: unknown): Memory {
   if (typeof handle !== 'object' || handle === null || !('kind' in handle) || handle.kind !== 'umbra.store') {
     throw new ShadowError('ERR_SHADOW_HANDLE', `${describe(handle)} is not a store handle; pass store.handle as it is`);
   }
-  if (!('layoutVersion' in handle) || handle.layoutVersion !== LAYOUT_VERSION) {
+  if (!('layoutVersion' in handle) || handle.layoutVersion !== Layout.LAYOUT_VERSION) {
     const version = 'layoutVersion' in handle ? describe(handle.layoutVersion) : 'missing';
     throw new ShadowError(
       'ERR_SHADOW_HANDLE_VERSION',
-      `the handle's layout version is ${version}, this build reads ${LAYOUT_VERSION}; run one version of umbra in all threads`,
+      `the handle's layout version is ${version}, this build reads ${Layout.LAYOUT_VERSION}; run one version of umbra in all threads`,
     );
   }
   if (!('buffer' in handle) || !(handle.buffer instanceof SharedArrayBuffer)) {
@@ -200,36 +171,36 @@ export function attachMemory(handle: unknown): Memory {
   if (buffer.growable) {
     throw new ShadowError('ERR_SHADOW_HANDLE', 'the buffer of a store is never growable');
   }
-  if (buffer.byteLength < CLASSES_END * 4) {
+  if (buffer.byteLength < Layout.CLASSES_END * 4) {
     throw new ShadowError('ERR_SHADOW_HANDLE_SIZE', `the buffer has ${buffer.byteLength} bytes, less than the header of a store`);
   }
-  const header = new Int32Array(buffer, 0, CLASSES_END);
-  if (Atomics.load(header, HEADER_MAGIC) !== MAGIC) {
+  const header = new Int32Array(buffer, 0, Layout.CLASSES_END);
+  if (Atomics.load(header, Layout.HEADER_MAGIC) !== Layout.MAGIC) {
     throw new ShadowError('ERR_SHADOW_HANDLE', 'the buffer does not start with the magic number of a store');
   }
-  if (header[HEADER_VERSION] !== LAYOUT_VERSION) {
+  if (header[Layout.HEADER_VERSION] !== Layout.LAYOUT_VERSION) {
     throw new ShadowError(
       'ERR_SHADOW_HANDLE_VERSION',
-      `the store has layout version ${header[HEADER_VERSION]}, this build reads ${LAYOUT_VERSION}; run one version of umbra in all threads`,
+      `the store has layout version ${header[Layout.HEADER_VERSION]}, this build reads ${Layout.LAYOUT_VERSION}; run one version of umbra in all threads`,
     );
   }
-  const pages = header[HEADER_PAGES]!;
-  if (pages * PAGE_BYTES !== buffer.byteLength || buffer.byteLength > MAX_RESERVATION_BYTES) {
+  const pages = header[Layout.HEADER_PAGES]!;
+  if (pages * Layout.PAGE_BYTES !== buffer.byteLength || buffer.byteLength > Layout.MAX_RESERVATION_BYTES) {
     throw new ShadowError(
       'ERR_SHADOW_HANDLE_SIZE',
-      `the store claims ${pages} pages of ${PAGE_BYTES} bytes, the buffer has ${buffer.byteLength} bytes`,
+      `the store claims ${pages} pages of ${Layout.PAGE_BYTES} bytes, the buffer has ${buffer.byteLength} bytes`,
     );
   }
-  const maxThreads = header[HEADER_MAX_THREADS]!;
+  const maxThreads = header[Layout.HEADER_MAX_THREADS]!;
   const sane = maxThreads >= 1 && maxThreads <= MAX_THREADS_LIMIT && pages > regionsOf(pages, maxThreads).firstFreePage;
   if (!sane) throw new ShadowError('ERR_SHADOW_HANDLE', `the header names ${maxThreads} threads in ${pages} pages`);
   const memory = new Memory(buffer, maxThreads);
   const regionsAgree =
-    header[HEADER_PAGE_TABLE] === memory.pageTable &&
-    header[HEADER_TYPES] === memory.types &&
-    header[HEADER_THREADS] === memory.threads &&
-    header[HEADER_COUNTERS] === memory.counters &&
-    header[HEADER_BUCKETS] === memory.buckets;
+    header[Layout.HEADER_PAGE_TABLE] === memory.pageTable &&
+    header[Layout.HEADER_TYPES] === memory.types &&
+    header[Layout.HEADER_THREADS] === memory.threads &&
+    header[Layout.HEADER_COUNTERS] === memory.counters &&
+    header[Layout.HEADER_BUCKETS] === memory.buckets;
   if (!regionsAgree) throw new ShadowError('ERR_SHADOW_HANDLE', 'the header names other regions than its sizes imply');
   return memory;
 }

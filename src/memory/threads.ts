@@ -7,25 +7,7 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { threadId } from 'node:worker_threads';
 
 import { ShadowError } from '../errors.js';
-import {
-  DEPARTED_COUNTERS,
-  THREAD_COUNTERS,
-  THREAD_DESTROYING_COUNT,
-  THREAD_EPOCH,
-  THREAD_FREE,
-  THREAD_GENERATION,
-  THREAD_HIGH,
-  THREAD_LIVE,
-  THREAD_LOCK_WAITS,
-  THREAD_NODE_ID,
-  THREAD_OS_ID,
-  THREAD_OS_START_HIGH,
-  THREAD_OS_START_LOW,
-  THREAD_STATE,
-  THREAD_WORDS,
-  type ThreadSlot,
-  type WordAddress,
-} from './layout.js';
+import { Layout, type ThreadSlot, type WordAddress } from './layout.js';
 import type { Memory } from './reservation.js';
 
 /** What one thread knows about itself: its slot, and whether it is inside a grace epoch. One object per attached store. */
@@ -61,7 +43,7 @@ export class Thread {
 }
 
 export function threadSlotAddress(memory: Memory, slot: ThreadSlot): WordAddress {
-  return memory.threads + slot * THREAD_WORDS;
+  return memory.threads + slot * Layout.THREAD_WORDS;
 }
 
 /** Claims the first free slot. @throws ERR_SHADOW_THREADS_FULL */
@@ -69,12 +51,13 @@ export function claimThread(memory: Memory): Thread {
   const { words, maxThreads } = memory;
   for (let slot = 0; slot < maxThreads; slot++) {
     const address = threadSlotAddress(memory, slot);
-    if (Atomics.compareExchange(words, address + THREAD_STATE, THREAD_FREE, THREAD_LIVE) !== THREAD_FREE) continue;
-    words[address + THREAD_GENERATION] = (words[address + THREAD_GENERATION]! + 1) | 0;
+    if (Atomics.compareExchange(words, address + Layout.THREAD_STATE, Layout.THREAD_FREE, Layout.THREAD_LIVE) !== Layout.THREAD_FREE)
+      continue;
+    words[address + Layout.THREAD_GENERATION] = (words[address + Layout.THREAD_GENERATION]! + 1) | 0;
     recordIdentity(words, address);
     for (;;) {
-      const high = Atomics.load(words, THREAD_HIGH);
-      if (high > slot || Atomics.compareExchange(words, THREAD_HIGH, high, slot + 1) === high) break;
+      const high = Atomics.load(words, Layout.THREAD_HIGH);
+      if (high > slot || Atomics.compareExchange(words, Layout.THREAD_HIGH, high, slot + 1) === high) break;
     }
     return new Thread(memory, slot);
   }
@@ -87,17 +70,17 @@ export function claimThread(memory: Memory): Thread {
 /** Gives the slot back. The caller has already emptied its caches, its retired list and its counters. */
 export function releaseThread(thread: Thread): void {
   const { words, address } = thread;
-  for (let counter = 0; counter < THREAD_COUNTERS; counter++) {
-    Atomics.add(words, DEPARTED_COUNTERS + counter, words[address + THREAD_LOCK_WAITS + counter]!);
-    words[address + THREAD_LOCK_WAITS + counter] = 0;
+  for (let counter = 0; counter < Layout.THREAD_COUNTERS; counter++) {
+    Atomics.add(words, Layout.DEPARTED_COUNTERS + counter, words[address + Layout.THREAD_LOCK_WAITS + counter]!);
+    words[address + Layout.THREAD_LOCK_WAITS + counter] = 0;
   }
-  words[address + THREAD_NODE_ID] = 0;
-  words[address + THREAD_OS_ID] = 0;
-  words[address + THREAD_DESTROYING_COUNT] = 0;
-  Atomics.store(words, address + THREAD_EPOCH, 0);
+  words[address + Layout.THREAD_NODE_ID] = 0;
+  words[address + Layout.THREAD_OS_ID] = 0;
+  words[address + Layout.THREAD_DESTROYING_COUNT] = 0;
+  Atomics.store(words, address + Layout.THREAD_EPOCH, 0);
   thread.disposed = true;
   thread.interval = 0;
-  Atomics.store(words, address + THREAD_STATE, THREAD_FREE);
+  Atomics.store(words, address + Layout.THREAD_STATE, Layout.THREAD_FREE);
 }
 
 /**
@@ -105,17 +88,17 @@ export function releaseThread(thread: Thread): void {
  * of a lock is gone although no event can reach it.
  */
 function recordIdentity(words: Int32Array, address: WordAddress): void {
-  words[address + THREAD_NODE_ID] = threadId;
+  words[address + Layout.THREAD_NODE_ID] = threadId;
   if (process.platform !== 'linux') return;
   try {
     const task = readlinkSync('/proc/thread-self').split('/').pop() ?? '0';
     // The second field is the command in parentheses and may hold spaces, so counting starts behind it: start time is field 22.
     const stat = readFileSync('/proc/thread-self/stat', 'utf8');
     const started = BigInt(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '0');
-    words[address + THREAD_OS_ID] = Number(task);
-    words[address + THREAD_OS_START_LOW] = Number(BigInt.asIntN(32, started));
-    words[address + THREAD_OS_START_HIGH] = Number(BigInt.asIntN(32, started >> 32n));
+    words[address + Layout.THREAD_OS_ID] = Number(task);
+    words[address + Layout.THREAD_OS_START_LOW] = Number(BigInt.asIntN(32, started));
+    words[address + Layout.THREAD_OS_START_HIGH] = Number(BigInt.asIntN(32, started >> 32n));
   } catch {
-    words[address + THREAD_OS_ID] = 0; // no /proc here: the exit event alone tells of this thread's death
+    words[address + Layout.THREAD_OS_ID] = 0; // no /proc here: the exit event alone tells of this thread's death
   }
 }

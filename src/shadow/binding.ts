@@ -5,29 +5,13 @@
  */
 import { ShadowError } from '../errors.js';
 import { classOfDataBytes } from '../memory/blocks.js';
-import {
-  COUNTER_WORDS_PER_THREAD,
-  THREAD_UNREGISTERED,
-  TYPE_HIGH,
-  TYPE_ID,
-  TYPE_SIZE,
-  TYPE_SLOT_DEAD,
-  TYPE_SLOT_NAMES,
-  TYPE_STATE_LIVE,
-  TYPE_STATE_MASK,
-  TYPE_TAG,
-  TYPE_WORDS,
-  type TypeSlot,
-  WARNED_ID_WORDS,
-  WARNED_IDS,
-  type WordAddress,
-} from '../memory/layout.js';
+import { Layout, type TypeSlot, type WordAddress } from '../memory/layout.js';
 import type { Memory } from '../memory/reservation.js';
 import type { Thread } from '../memory/threads.js';
 import type { ObjectTable } from './objects.js';
 import { type AnyShadowType, latestDeclaration, requireType, ShadowType } from './type.js';
 
-/** No published tag is negative, so a binding with this one is out of date from the start. */
+/** No published tag and no epoch is negative, so a binding with this one is out of date from the start. */
 const NEVER = -1;
 
 export class Binding {
@@ -43,30 +27,37 @@ export class Binding {
   readonly dataWords: number;
   readonly buckets: WordAddress;
   readonly objects: ObjectTable;
-  readonly #words: Int32Array;
+  readonly memory: Memory;
+  readonly thread: Thread;
+  readonly words: Int32Array;
+  /** TYPE_EPOCH at which the tag was last found good: while it stands, the binding is current without looking at the tag. */
+  epoch: number;
 
-  constructor(bindings: Bindings, type: AnyShadowType, slot: TypeSlot, tag: number) {
+  constructor(bindings: Bindings, type: AnyShadowType, slot: TypeSlot, tag: number, epoch: number) {
     const { memory, thread } = bindings;
     this.bindings = bindings;
     this.type = type;
     this.slot = slot;
     this.tag = tag;
-    this.tagAddress = typeAddress(memory, slot) + TYPE_TAG;
-    this.counter = memory.counters + thread.slot * COUNTER_WORDS_PER_THREAD + slot;
+    this.tagAddress = typeAddress(memory, slot) + Layout.TYPE_TAG;
+    this.counter = memory.counters + thread.slot * Layout.COUNTER_WORDS_PER_THREAD + slot;
     this.sizeClass = classOfDataBytes(type.size);
     this.dataWords = ((type.size + 7) >>> 3) * 2;
     this.buckets = memory.buckets;
     this.objects = bindings.objects;
-    this.#words = memory.words;
+    this.memory = memory;
+    this.thread = thread;
+    this.words = memory.words;
+    this.epoch = epoch;
   }
 
   get registered(): boolean {
-    return this.slot !== TYPE_SLOT_DEAD;
+    return this.slot !== Layout.TYPE_SLOT_DEAD;
   }
 
   /** Whether the slot still is what it was when the binding was made. */
   get current(): boolean {
-    return this.#words[this.tagAddress] === this.tag;
+    return this.words[this.tagAddress] === this.tag;
   }
 
   renewed(): Binding {
@@ -94,25 +85,28 @@ export class Bindings {
    * @throws ERR_SHADOW_TYPE, ERR_SHADOW_SIZE_MISMATCH
    */
   bind(type: AnyShadowType): Binding {
+    const { words } = this.memory;
+    // Read before any tag: whatever is collected after this raises it again.
+    const epoch = Atomics.load(words, Layout.TYPE_EPOCH);
     const known = this.#byType.get(type);
     if (known?.current) {
+      known.epoch = epoch;
       type.$binding = known;
       return known;
     }
     requireType(type, 'the store');
-    const { words } = this.memory;
     const slot = findTypeSlot(this.memory, type.id);
-    if (slot === TYPE_SLOT_DEAD) {
-      words[this.thread.address + THREAD_UNREGISTERED]!++;
+    if (slot === Layout.TYPE_SLOT_DEAD) {
+      words[this.thread.address + Layout.THREAD_UNREGISTERED]!++;
       this.#warn(type.id);
-      return new Binding(this, type, TYPE_SLOT_DEAD, NEVER);
+      return new Binding(this, type, Layout.TYPE_SLOT_DEAD, NEVER, NEVER);
     }
     const address = typeAddress(this.memory, slot);
-    const tag = words[address + TYPE_TAG]!;
-    const size = words[address + TYPE_SIZE]!;
+    const tag = words[address + Layout.TYPE_TAG]!;
+    const size = words[address + Layout.TYPE_SIZE]!;
     // The slot may have been collected between finding it and reading it; then the tag says so and the next use binds anew.
-    if (size !== type.size && words[address + TYPE_TAG] === tag) throw sizeMismatch(type, size);
-    const binding = new Binding(this, type, slot, tag);
+    if (size !== type.size && words[address + Layout.TYPE_TAG] === tag) throw sizeMismatch(type, size);
+    const binding = new Binding(this, type, slot, tag, epoch);
     this.#byType.set(type, binding);
     this.#bySlot.set(slot, binding);
     type.$binding = binding;
@@ -128,11 +122,11 @@ export class Bindings {
     if (known?.current) return known;
     const { words, uwords } = this.memory;
     const address = typeAddress(this.memory, slot);
-    const id = uwords[address + TYPE_ID]!;
-    const size = words[address + TYPE_SIZE]!;
+    const id = uwords[address + Layout.TYPE_ID]!;
+    const size = words[address + Layout.TYPE_SIZE]!;
     const declared = latestDeclaration(id);
     const type = declared?.size === size ? declared : new ShadowType({ id, size });
-    const binding = new Binding(this, type, slot, words[address + TYPE_TAG]!);
+    const binding = new Binding(this, type, slot, words[address + Layout.TYPE_TAG]!, NEVER);
     this.#bySlot.set(slot, binding);
     return binding;
   }
@@ -141,8 +135,8 @@ export class Bindings {
   #warn(id: number): void {
     const { words } = this.memory;
     const entry = (id + 1) | 0;
-    for (let probe = 0; probe < WARNED_ID_WORDS; probe++) {
-      const found = Atomics.compareExchange(words, WARNED_IDS + ((id + probe) % WARNED_ID_WORDS), 0, entry);
+    for (let probe = 0; probe < Layout.WARNED_ID_WORDS; probe++) {
+      const found = Atomics.compareExchange(words, Layout.WARNED_IDS + ((id + probe) % Layout.WARNED_ID_WORDS), 0, entry);
       if (found === entry) return;
       if (found !== 0) continue;
       process.emitWarning(`shadow type ${id} is used but no patch or application has registered it; look-ups find nothing`, {
@@ -155,18 +149,19 @@ export class Bindings {
 }
 
 export function typeAddress(memory: Memory, slot: TypeSlot): WordAddress {
-  return memory.types + slot * TYPE_WORDS;
+  return memory.types + slot * Layout.TYPE_WORDS;
 }
 
 /** The live slot of an id, or TYPE_SLOT_DEAD. A walk over the slots in use: bindings make it rare. */
 export function findTypeSlot(memory: Memory, id: number): TypeSlot {
   const { words, uwords } = memory;
-  const high = Atomics.load(words, TYPE_HIGH);
-  for (let slot = TYPE_SLOT_NAMES + 1; slot < high; slot++) {
+  const high = Atomics.load(words, Layout.TYPE_HIGH);
+  for (let slot = Layout.TYPE_SLOT_NAMES + 1; slot < high; slot++) {
     const address = typeAddress(memory, slot);
-    if ((words[address + TYPE_TAG]! & TYPE_STATE_MASK) === TYPE_STATE_LIVE && uwords[address + TYPE_ID] === id) return slot;
+    if ((words[address + Layout.TYPE_TAG]! & Layout.TYPE_STATE_MASK) === Layout.TYPE_STATE_LIVE && uwords[address + Layout.TYPE_ID] === id)
+      return slot;
   }
-  return TYPE_SLOT_DEAD;
+  return Layout.TYPE_SLOT_DEAD;
 }
 
 export function sizeMismatch(type: AnyShadowType, stored: number): ShadowError {

@@ -7,55 +7,7 @@
  * no sequence changed meanwhile.
  */
 import { CLASS_BLOCK_WORDS, classAddress, LINE_CLASS } from '../memory/blocks.js';
-import {
-  BLOCK_GENERATION,
-  BLOCK_IDENTITY,
-  BLOCK_NEXT,
-  BUCKET_BLOCKS,
-  BUCKET_COUNT,
-  BUCKET_ENTRIES,
-  BUCKET_LOCK,
-  BUCKET_NEXT,
-  BUCKET_PAGE_LIMIT,
-  CACHE_COUNT,
-  CACHE_HEAD,
-  CACHE_WORDS,
-  CARVE_END,
-  CARVE_NEXT,
-  CLASS_COUNT,
-  CLASS_HEAD,
-  FREE_PAGE_COUNT,
-  FREE_PAGE_HEAD,
-  GROW_LOCK,
-  HEADER_WORDS,
-  ORPHANS,
-  PAGE_CLASS,
-  PAGE_ENTRY_WORDS,
-  PAGE_FLOOR,
-  PAGE_NEXT,
-  PAGE_SHIFT,
-  PAGE_WORDS,
-  RETIRED_COUNT,
-  RETIRED_HEAD,
-  THREAD_CLASSES,
-  THREAD_DESTROYING,
-  THREAD_DESTROYING_COUNT,
-  THREAD_DESTROYING_WORDS,
-  THREAD_HIGH,
-  THREAD_INTENT_SEQUENCE,
-  THREAD_RETIRED,
-  THREAD_RETIRED_OLDER,
-  TYPE_HIGH,
-  TYPE_ID,
-  TYPE_SIZE,
-  TYPE_SLOT_MASK,
-  TYPE_SLOT_NAMES,
-  TYPE_STATE_FREE,
-  TYPE_STATE_MASK,
-  TYPE_TAG,
-  type TypeSlot,
-  type WordAddress,
-} from '../memory/layout.js';
+import { Layout, type TypeSlot, type WordAddress } from '../memory/layout.js';
 import { acquire, release } from '../memory/lock.js';
 import type { Memory } from '../memory/reservation.js';
 import { threadSlotAddress } from '../memory/threads.js';
@@ -99,15 +51,15 @@ type Place = 'linked' | 'line' | 'free' | 'retired' | 'destroying' | 'uncarved';
 export function checkStore(variables: Variables): CheckResult {
   const { thread, table } = variables;
   const { words } = table;
-  acquire(thread, GROW_LOCK); // the number of buckets stands still
-  const count = words[BUCKET_COUNT]!;
+  acquire(thread, Layout.GROW_LOCK); // the number of buckets stands still
+  const count = words[Layout.BUCKET_COUNT]!;
   let locked = 0;
   try {
-    for (; locked < count; locked++) acquire(thread, bucketAddress(table.buckets, locked) + BUCKET_LOCK);
+    for (; locked < count; locked++) acquire(thread, bucketAddress(table.buckets, locked) + Layout.BUCKET_LOCK);
     return new Check(variables.memory).run();
   } finally {
-    for (let index = 0; index < locked; index++) release(thread, bucketAddress(table.buckets, index) + BUCKET_LOCK);
-    release(thread, GROW_LOCK);
+    for (let index = 0; index < locked; index++) release(thread, bucketAddress(table.buckets, index) + Layout.BUCKET_LOCK);
+    release(thread, Layout.GROW_LOCK);
   }
 }
 
@@ -127,8 +79,8 @@ class Check {
 
   run(): CheckResult {
     const words = this.#words;
-    for (let index = 0; index < words[BUCKET_COUNT]!; index++) this.#chain(index);
-    const names = this.#live.get(TYPE_SLOT_NAMES) ?? 0;
+    for (let index = 0; index < words[Layout.BUCKET_COUNT]!; index++) this.#chain(index);
+    const names = this.#live.get(Layout.TYPE_SLOT_NAMES) ?? 0;
     for (const list of this.#lists()) this.#members(list);
     this.#pages();
     this.#counts();
@@ -136,7 +88,7 @@ class Check {
       ok: this.#violations.length === 0,
       violations: this.#violations,
       found: {
-        buckets: words[BUCKET_COUNT]!,
+        buckets: words[Layout.BUCKET_COUNT]!,
         overflowLines: this.#places.line,
         variables: this.#places.linked - names,
         names,
@@ -174,24 +126,24 @@ class Check {
 
   /** Size class of the block that starts here, −1 if none does. */
   #classAt(block: WordAddress): number {
-    const page = block >>> PAGE_SHIFT;
-    if (block <= 0 || page < this.#words[PAGE_FLOOR]! || page >= this.#memory.pages) return -1;
-    const sizeClass = this.#words[this.#memory.pageTable + page * PAGE_ENTRY_WORDS + PAGE_CLASS]! - 1;
+    const page = block >>> Layout.PAGE_SHIFT;
+    if (block <= 0 || page < this.#words[Layout.PAGE_FLOOR]! || page >= this.#memory.pages) return -1;
+    const sizeClass = this.#words[this.#memory.pageTable + page * Layout.PAGE_ENTRY_WORDS + Layout.PAGE_CLASS]! - 1;
     const size = CLASS_BLOCK_WORDS[sizeClass];
     if (size === undefined) return -1;
-    const offset = block & (PAGE_WORDS - 1);
-    return offset % size === 0 && offset + size <= PAGE_WORDS ? sizeClass : -1;
+    const offset = block & (Layout.PAGE_WORDS - 1);
+    return offset % size === 0 && offset + size <= Layout.PAGE_WORDS ? sizeClass : -1;
   }
 
   #chain(index: number): void {
     const words = this.#words;
     const primary = bucketAddress(this.#memory.buckets, index);
-    for (let line = primary; line !== 0; line = words[line + BUCKET_NEXT]!) {
+    for (let line = primary; line !== 0; line = words[line + Layout.BUCKET_NEXT]!) {
       if (line !== primary && !this.#meet(line, 'line', LINE_CLASS)) {
         this.#violation('chain', primary, `the chain of bucket ${index} leads to ${line}`);
         return;
       }
-      for (let entry = line + BUCKET_BLOCKS; entry < line + BUCKET_BLOCKS + BUCKET_ENTRIES; entry++) {
+      for (let entry = line + Layout.BUCKET_BLOCKS; entry < line + Layout.BUCKET_BLOCKS + Layout.BUCKET_ENTRIES; entry++) {
         if (words[entry] !== 0) this.#entry(index, entry, words[entry]!);
       }
     }
@@ -200,18 +152,18 @@ class Check {
   #entry(index: number, entry: WordAddress, block: WordAddress): void {
     const words = this.#words;
     if (!this.#meet(block, 'linked', -1)) return;
-    const identity = words[block + BLOCK_IDENTITY]!;
-    const slot = identity & TYPE_SLOT_MASK;
+    const identity = words[block + Layout.BLOCK_IDENTITY]!;
+    const slot = identity & Layout.TYPE_SLOT_MASK;
     const object = objectNumber(words[block]!, identity);
     const hash = hashObject(object | 0, objectHigh(object));
-    const home = bucketIndex(hash, words[BUCKET_COUNT]!);
+    const home = bucketIndex(hash, words[Layout.BUCKET_COUNT]!);
     if (home !== index) this.#violation('entry', entry, `object ${object} stands in bucket ${index}, its own is ${home}`);
-    const key = words[entry - BUCKET_ENTRIES]!;
+    const key = words[entry - Layout.BUCKET_ENTRIES]!;
     if (key !== keyOf(hash, slot)) this.#violation('entry', entry, `the key of object ${object} is ${key}, not ${keyOf(hash, slot)}`);
-    if ((words[block + BLOCK_GENERATION]! & 1) !== 0)
+    if ((words[block + Layout.BLOCK_GENERATION]! & 1) !== 0)
       this.#violation('block', block, `object ${object} is linked with a generation of the dead`);
     const type = typeAddress(this.#memory, slot);
-    if ((words[type + TYPE_TAG]! & TYPE_STATE_MASK) === TYPE_STATE_FREE) {
+    if ((words[type + Layout.TYPE_TAG]! & Layout.TYPE_STATE_MASK) === Layout.TYPE_STATE_FREE) {
       this.#violation('entry', entry, `object ${object} has a variable of type slot ${slot}, which is free`);
     }
     this.#live.set(slot, (this.#live.get(slot) ?? 0) + 1);
@@ -223,12 +175,13 @@ class Check {
     for (let attempt = 0; ; attempt++) {
       const before = this.#sequences();
       const lists: CollectedList[] = [];
-      for (let slot = 0; slot < words[THREAD_HIGH]!; slot++) lists.push(...threadLists(words, threadSlotAddress(this.#memory, slot)));
-      lists.push(retiredList(words, ORPHANS));
+      for (let slot = 0; slot < words[Layout.THREAD_HIGH]!; slot++)
+        lists.push(...threadLists(words, threadSlotAddress(this.#memory, slot)));
+      lists.push(retiredList(words, Layout.ORPHANS));
       for (let sizeClass = 0; sizeClass < CLASS_BLOCK_WORDS.length; sizeClass++) {
         const at = classAddress(sizeClass);
-        const count = words[at + CLASS_COUNT]!;
-        lists.push({ members: follow(words, words[at + CLASS_HEAD]!, count), place: 'free', sizeClass, count, at });
+        const count = words[at + Layout.CLASS_COUNT]!;
+        lists.push({ members: follow(words, words[at + Layout.CLASS_HEAD]!, count), place: 'free', sizeClass, count, at });
       }
       if (before.every((sequence) => (sequence & 1) === 0) && this.#sequences().every((sequence, i) => sequence === before[i]))
         return lists;
@@ -241,14 +194,14 @@ class Check {
         );
         return lists;
       }
-      Atomics.wait(words, HEADER_WORDS - 1, words[HEADER_WORDS - 1]!, 1);
+      Atomics.wait(words, Layout.HEADER_WORDS - 1, words[Layout.HEADER_WORDS - 1]!, 1);
     }
   }
 
   #sequences(): number[] {
     const sequences: number[] = [];
-    for (let slot = 0; slot < this.#words[THREAD_HIGH]!; slot++) {
-      sequences.push(Atomics.load(this.#words, threadSlotAddress(this.#memory, slot) + THREAD_INTENT_SEQUENCE));
+    for (let slot = 0; slot < this.#words[Layout.THREAD_HIGH]!; slot++) {
+      sequences.push(Atomics.load(this.#words, threadSlotAddress(this.#memory, slot) + Layout.THREAD_INTENT_SEQUENCE));
     }
     return sequences;
   }
@@ -263,42 +216,44 @@ class Check {
   #pages(): void {
     const words = this.#words;
     const free = new Set<number>();
-    for (let page = words[FREE_PAGE_HEAD]!; page !== 0 && !free.has(page); page = words[this.#pageEntry(page) + PAGE_NEXT]!) {
-      if (page < words[PAGE_FLOOR]! || page >= this.#memory.pages) {
+    for (let page = words[Layout.FREE_PAGE_HEAD]!; page !== 0 && !free.has(page); page = words[this.#pageEntry(page) + Layout.PAGE_NEXT]!) {
+      if (page < words[Layout.PAGE_FLOOR]! || page >= this.#memory.pages) {
         this.#violation('page', this.#pageEntry(page), `the free-page list leads to page ${page}`);
         break;
       }
       free.add(page);
     }
-    if (free.size !== words[FREE_PAGE_COUNT])
-      this.#violation('page', FREE_PAGE_COUNT, `${words[FREE_PAGE_COUNT]} free pages are counted, ${free.size} found`);
-    if (words[BUCKET_PAGE_LIMIT]! > words[PAGE_FLOOR]!) this.#violation('page', BUCKET_PAGE_LIMIT, 'buckets and blocks overlap');
-    for (let page = words[PAGE_FLOOR]!; page < this.#memory.pages; page++) {
-      const sizeClass = words[this.#pageEntry(page) + PAGE_CLASS]! - 1;
+    if (free.size !== words[Layout.FREE_PAGE_COUNT])
+      this.#violation('page', Layout.FREE_PAGE_COUNT, `${words[Layout.FREE_PAGE_COUNT]} free pages are counted, ${free.size} found`);
+    if (words[Layout.BUCKET_PAGE_LIMIT]! > words[Layout.PAGE_FLOOR]!)
+      this.#violation('page', Layout.BUCKET_PAGE_LIMIT, 'buckets and blocks overlap');
+    for (let page = words[Layout.PAGE_FLOOR]!; page < this.#memory.pages; page++) {
+      const sizeClass = words[this.#pageEntry(page) + Layout.PAGE_CLASS]! - 1;
       const size = CLASS_BLOCK_WORDS[sizeClass];
       if (free.has(page) !== (size === undefined))
         this.#violation('page', this.#pageEntry(page), `page ${page} is free and in use, or neither`);
       if (size === undefined) continue;
-      const start = page * PAGE_WORDS;
-      for (let block = start; block + size <= start + PAGE_WORDS; block += size) {
+      const start = page * Layout.PAGE_WORDS;
+      for (let block = start; block + size <= start + Layout.PAGE_WORDS; block += size) {
         if (!this.#met.has(block)) this.#violation('leak', block, `block ${block} of class ${sizeClass} is nowhere`);
       }
     }
   }
 
   #pageEntry(page: number): WordAddress {
-    return this.#memory.pageTable + page * PAGE_ENTRY_WORDS;
+    return this.#memory.pageTable + page * Layout.PAGE_ENTRY_WORDS;
   }
 
   #counts(): void {
     const { words, uwords } = this.#memory;
-    for (let slot = TYPE_SLOT_NAMES + 1; slot < words[TYPE_HIGH]!; slot++) {
+    for (let slot = Layout.TYPE_SLOT_NAMES + 1; slot < words[Layout.TYPE_HIGH]!; slot++) {
       const address = typeAddress(this.#memory, slot);
       const found = this.#live.get(slot) ?? 0;
       const counted = liveCount(this.#memory, slot);
       if (found !== counted)
-        this.#violation('count', address, `type ${uwords[address + TYPE_ID]} counts ${counted} variables, ${found} are linked`);
-      if (words[address + TYPE_SIZE]! < 0) this.#violation('count', address, `type ${uwords[address + TYPE_ID]} has a negative size`);
+        this.#violation('count', address, `type ${uwords[address + Layout.TYPE_ID]} counts ${counted} variables, ${found} are linked`);
+      if (words[address + Layout.TYPE_SIZE]! < 0)
+        this.#violation('count', address, `type ${uwords[address + Layout.TYPE_ID]} has a negative size`);
     }
   }
 }
@@ -312,25 +267,25 @@ interface CollectedList {
 }
 
 function retiredList(words: Int32Array, at: WordAddress): CollectedList {
-  const count = words[at + RETIRED_COUNT]!;
-  return { members: follow(words, words[at + RETIRED_HEAD]!, count), place: 'retired', sizeClass: -1, count, at };
+  const count = words[at + Layout.RETIRED_COUNT]!;
+  return { members: follow(words, words[at + Layout.RETIRED_HEAD]!, count), place: 'retired', sizeClass: -1, count, at };
 }
 
 function threadLists(words: Int32Array, address: WordAddress): CollectedList[] {
-  const lists = [retiredList(words, address + THREAD_RETIRED), retiredList(words, address + THREAD_RETIRED_OLDER)];
-  const destroying = Math.min(words[address + THREAD_DESTROYING_COUNT]!, THREAD_DESTROYING_WORDS);
-  const pending = [...words.subarray(address + THREAD_DESTROYING, address + THREAD_DESTROYING + destroying)];
-  lists.push({ members: pending, place: 'destroying', sizeClass: -1, count: destroying, at: address + THREAD_DESTROYING });
+  const lists = [retiredList(words, address + Layout.THREAD_RETIRED), retiredList(words, address + Layout.THREAD_RETIRED_OLDER)];
+  const destroying = Math.min(words[address + Layout.THREAD_DESTROYING_COUNT]!, Layout.THREAD_DESTROYING_WORDS);
+  const pending = [...words.subarray(address + Layout.THREAD_DESTROYING, address + Layout.THREAD_DESTROYING + destroying)];
+  lists.push({ members: pending, place: 'destroying', sizeClass: -1, count: destroying, at: address + Layout.THREAD_DESTROYING });
   for (let sizeClass = 0; sizeClass < CLASS_BLOCK_WORDS.length; sizeClass++) {
-    const at = address + THREAD_CLASSES + sizeClass * CACHE_WORDS;
-    const count = words[at + CACHE_COUNT]!;
-    lists.push({ members: follow(words, words[at + CACHE_HEAD]!, count), place: 'free', sizeClass, count, at });
+    const at = address + Layout.THREAD_CLASSES + sizeClass * Layout.CACHE_WORDS;
+    const count = words[at + Layout.CACHE_COUNT]!;
+    lists.push({ members: follow(words, words[at + Layout.CACHE_HEAD]!, count), place: 'free', sizeClass, count, at });
     const size = CLASS_BLOCK_WORDS[sizeClass]!;
     const uncarved: WordAddress[] = [];
-    if (words[at + CARVE_NEXT] !== 0) {
-      for (let block = words[at + CARVE_NEXT]!; block + size <= words[at + CARVE_END]!; block += size) uncarved.push(block);
+    if (words[at + Layout.CARVE_NEXT] !== 0) {
+      for (let block = words[at + Layout.CARVE_NEXT]!; block + size <= words[at + Layout.CARVE_END]!; block += size) uncarved.push(block);
     }
-    lists.push({ members: uncarved, place: 'uncarved', sizeClass, count: uncarved.length, at: at + CARVE_NEXT });
+    lists.push({ members: uncarved, place: 'uncarved', sizeClass, count: uncarved.length, at: at + Layout.CARVE_NEXT });
   }
   return lists;
 }
@@ -338,7 +293,7 @@ function threadLists(words: Int32Array, address: WordAddress): CollectedList[] {
 /** The members of a list, at most one more than it counts: a list that loops or leads outside ends there. */
 function follow(words: Int32Array, head: WordAddress, count: number): WordAddress[] {
   const members: WordAddress[] = [];
-  for (let block = head; block > 0 && block < words.length && members.length <= count; block = words[block + BLOCK_NEXT]!)
+  for (let block = head; block > 0 && block < words.length && members.length <= count; block = words[block + Layout.BLOCK_NEXT]!)
     members.push(block);
   return members;
 }

@@ -8,7 +8,7 @@
  * Imports errors and memory.
  */
 import { describe, ShadowError } from '../errors.js';
-import { BLOCK_DATA, type WordAddress } from '../memory/layout.js';
+import { Layout, type WordAddress } from '../memory/layout.js';
 import type { Memory } from '../memory/reservation.js';
 
 export type IntegerKind = 'i8' | 'u8' | 'i16' | 'u16' | 'i32' | 'u32';
@@ -94,7 +94,7 @@ const NUMBER_BYTES: Readonly<Record<NumberKind | BigKind, number>> = {
   u64: 8,
 };
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
-const DATA_BYTES = BLOCK_DATA * 4;
+const DATA_BYTES = Layout.BLOCK_DATA * 4;
 const STRING_HEADER_BYTES = 4;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -162,7 +162,7 @@ function atomicFields(fields: readonly Field[]): AtomicFields {
   for (const { name, kind, offset } of fields) {
     if (kind !== 'i32' && kind !== 'u32' && kind !== 'i64' && kind !== 'u64') continue;
     names.push(name);
-    words.push(BLOCK_DATA + offset / 4);
+    words.push(Layout.BLOCK_DATA + offset / 4);
     kinds.push(kind);
   }
   return { names, words, kinds };
@@ -181,7 +181,7 @@ function integerCheck(name: string, least: number, most: number): (value: unknow
 }
 
 function makeField(name: string, kind: FieldKind, offset: number): Field {
-  const word = BLOCK_DATA + (offset >> 2);
+  const word = Layout.BLOCK_DATA + (offset >> 2);
   const byte = DATA_BYTES + offset;
   const field = { name, kind, offset };
   switch (kind) {
@@ -236,7 +236,7 @@ function floatField(name: string, kind: 'f32' | 'f64', offset: number): Access {
     if (typeof value !== 'number') refuse(name, value, 'numbers');
   };
   if (kind === 'f32') {
-    const word = BLOCK_DATA + (offset >> 2);
+    const word = Layout.BLOCK_DATA + (offset >> 2);
     return {
       check,
       get() {
@@ -248,7 +248,7 @@ function floatField(name: string, kind: 'f32' | 'f64', offset: number): Access {
       },
     };
   }
-  const double = (BLOCK_DATA + (offset >> 2)) >> 1;
+  const double = (Layout.BLOCK_DATA + (offset >> 2)) >> 1;
   return {
     check,
     get() {
@@ -262,7 +262,7 @@ function floatField(name: string, kind: 'f32' | 'f64', offset: number): Access {
 }
 
 function bigField(name: string, kind: BigKind, offset: number): Access {
-  const long = (BLOCK_DATA + (offset >> 2)) >> 1;
+  const long = (Layout.BLOCK_DATA + (offset >> 2)) >> 1;
   const signed = kind === 'i64';
   const check = (value: unknown): void => {
     if (typeof value !== 'bigint' || (signed ? BigInt.asIntN(64, value) : BigInt.asUintN(64, value)) !== value) {

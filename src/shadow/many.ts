@@ -2,7 +2,7 @@
  * Owns staged look-ups: several at once, each stage of all before the next stage of any, so that the processor fetches their cache lines side by
  * side. Reads what find.ts reads, and leaves every answer but the common hit to it. Imports memory, table, variables.
  */
-import { BLOCK_IDENTITY, BLOCK_OBJECT_LOW, BUCKET_BLOCKS, BUCKET_COUNT, BUCKET_ENTRIES, BUCKET_KEYS } from '../memory/layout.js';
+import { Layout } from '../memory/layout.js';
 import { bucketAddress, bucketIndex, hashObject, identityOf, keyOf, objectHigh } from '../table/hash.js';
 import type { Binding } from './binding.js';
 import type { Parent } from './objects.js';
@@ -24,7 +24,7 @@ export function getMany(variables: Variables, binding: Binding, parents: readonl
     for (let i = 0; i < count; i++) {
       const object = objects[i]!;
       if (object < 0) views.push(undefined);
-      else if (isHit(variables, binding, i)) views.push(variables.viewOf(binding, candidates[i]!, object));
+      else if (isHit(variables, binding, i)) views.push(variables.viewOf(binding, candidates[i]!));
       else views.push(variables.view(binding, object)); // overflow line, split under way, or a miss: find.ts knows
     }
   }
@@ -34,7 +34,7 @@ export function getMany(variables: Variables, binding: Binding, parents: readonl
 /** Stages one and two: hashes and bucket lines, then the first entry of each primary line whose key fits. */
 function locate(variables: Variables, binding: Binding, parents: readonly Parent[], start: number, count: number): void {
   const { words, buckets } = variables.table;
-  const bucketCount = words[BUCKET_COUNT]!;
+  const bucketCount = words[Layout.BUCKET_COUNT]!;
   for (let i = 0; i < count; i++) {
     const parent = parents[start + i]!;
     const object = typeof parent === 'number' && (parent | 0) === parent && parent >= 0 ? parent : binding.objects.find(parent);
@@ -45,11 +45,11 @@ function locate(variables: Variables, binding: Binding, parents: readonly Parent
   }
   for (let i = 0; i < count; i++) {
     const key = keyOf(hashes[i]!, binding.slot);
-    const first = lines[i]! + BUCKET_KEYS;
+    const first = lines[i]! + Layout.BUCKET_KEYS;
     let block = 0;
-    for (let entry = first; entry < first + BUCKET_ENTRIES; entry++) {
+    for (let entry = first; entry < first + Layout.BUCKET_ENTRIES; entry++) {
       if (words[entry] !== key) continue;
-      block = words[entry + BUCKET_BLOCKS - BUCKET_KEYS]!;
+      block = words[entry + Layout.BUCKET_BLOCKS - Layout.BUCKET_KEYS]!;
       if (block !== 0) break;
     }
     candidates[i] = block;
@@ -63,7 +63,7 @@ function isHit(variables: Variables, binding: Binding, i: number): boolean {
   const block = candidates[i]!;
   return (
     block !== 0 &&
-    words[block + BLOCK_OBJECT_LOW] === (object | 0) &&
-    words[block + BLOCK_IDENTITY] === identityOf(objectHigh(object), binding.slot)
+    words[block + Layout.BLOCK_OBJECT_LOW] === (object | 0) &&
+    words[block + Layout.BLOCK_IDENTITY] === identityOf(objectHigh(object), binding.slot)
   );
 }

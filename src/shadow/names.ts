@@ -10,7 +10,7 @@
  * Imports memory and table.
  */
 import { ShadowError } from '../errors.js';
-import { BLOCK_DATA, FIRST_NAME_HANDLE, HEADER_NAME_SEED, NAME_COLLIDED, TYPE_SLOT_NAMES, type WordAddress } from '../memory/layout.js';
+import { Layout, type WordAddress } from '../memory/layout.js';
 import type { Memory } from '../memory/reservation.js';
 import { findBlock } from '../table/find.js';
 import { hashObject, identityOf, objectHigh } from '../table/hash.js';
@@ -18,8 +18,8 @@ import { hashObject, identityOf, objectHigh } from '../table/hash.js';
 /** Longest string that can be a parent, in UTF-16 code units. */
 export const MAX_NAME_UNITS = 16384;
 /** Data words of a name record: the length in code units, then the units, two to a word. */
-const NAME_LENGTH = BLOCK_DATA;
-const NAME_UNITS = BLOCK_DATA + 1;
+const NAME_LENGTH = Layout.BLOCK_DATA;
+const NAME_UNITS = Layout.BLOCK_DATA + 1;
 
 /** Turns a string and a seed into 51 bits. A parameter only so that tests can make strings collide. */
 export type NameHash = (name: string, seed: number) => number;
@@ -76,7 +76,7 @@ export class NameTable {
   constructor(memory: Memory, hash: NameHash) {
     this.#memory = memory;
     this.#hash = hash;
-    this.#seed = memory.words[HEADER_NAME_SEED]!;
+    this.#seed = memory.words[Layout.HEADER_NAME_SEED]!;
   }
 
   /** The object number of a string that has variables, or −1. */
@@ -84,7 +84,7 @@ export class NameTable {
     const first = this.firstHandle(name);
     if (this.#holds(first, name)) return first;
     // Read after the miss above: whoever placed this string second had raised the flag before.
-    if (Atomics.load(this.#memory.words, NAME_COLLIDED) === 0) return -1;
+    if (Atomics.load(this.#memory.words, Layout.NAME_COLLIDED) === 0) return -1;
     const second = this.secondHandle(name);
     return this.#holds(second, name) ? second : -1;
   }
@@ -99,22 +99,22 @@ export class NameTable {
     if (found >= 0) return found;
     const first = this.firstHandle(name);
     if (this.#record(first) === 0) return first;
-    Atomics.store(this.#memory.words, NAME_COLLIDED, 1);
+    Atomics.store(this.#memory.words, Layout.NAME_COLLIDED, 1);
     const second = this.secondHandle(name);
     if (this.#record(second) === 0) return second;
     throw new ShadowError('ERR_SHADOW_OBJECT', `both places of ${JSON.stringify(name)} in the object table belong to other strings`);
   }
 
   get collided(): boolean {
-    return Atomics.load(this.#memory.words, NAME_COLLIDED) !== 0;
+    return Atomics.load(this.#memory.words, Layout.NAME_COLLIDED) !== 0;
   }
 
   firstHandle(name: string): number {
-    return FIRST_NAME_HANDLE + this.#hash(name, this.#seed);
+    return Layout.FIRST_NAME_HANDLE + this.#hash(name, this.#seed);
   }
 
   secondHandle(name: string): number {
-    return FIRST_NAME_HANDLE + this.#hash(`${name}\u0001`, ~this.#seed);
+    return Layout.FIRST_NAME_HANDLE + this.#hash(`${name}\u0001`, ~this.#seed);
   }
 
   /** The string behind a number, or undefined if it has no record any more. */
@@ -131,6 +131,6 @@ export class NameTable {
   #record(handle: number): WordAddress {
     const low = handle | 0;
     const high = objectHigh(handle);
-    return findBlock(this.#memory.words, this.#memory.buckets, low, identityOf(high, TYPE_SLOT_NAMES), hashObject(low, high));
+    return findBlock(this.#memory.words, this.#memory.buckets, low, identityOf(high, Layout.TYPE_SLOT_NAMES), hashObject(low, high));
   }
 }

@@ -4,7 +4,7 @@
  * names and errors.
  */
 import { describe, ShadowError } from '../errors.js';
-import { FIRST_NAME_HANDLE, FIRST_OBJECT_HANDLE, NULL_OBJECT, OBJECT_SEQUENCE } from '../memory/layout.js';
+import { Layout } from '../memory/layout.js';
 import type { Memory } from '../memory/reservation.js';
 import { MAX_NAME_UNITS, type NameHash, NameTable } from './names.js';
 
@@ -42,7 +42,7 @@ export class ObjectTable {
     }
     const known = this.#handles.get(object);
     if (known !== undefined) return known;
-    const handle = FIRST_OBJECT_HANDLE + Number(Atomics.add(this.#memory.longs, OBJECT_SEQUENCE / 2, 1n));
+    const handle = Layout.FIRST_OBJECT_HANDLE + Number(Atomics.add(this.#memory.longs, Layout.OBJECT_SEQUENCE / 2, 1n));
     this.#handles.set(object, handle);
     this.#collected.register(object, handle);
     this.#owned.add(handle);
@@ -52,7 +52,7 @@ export class ObjectTable {
   /** @internal The number of a parent, or −1 if it is a string or an object that nothing is attached to. @throws ERR_SHADOW_OBJECT */
   find(parent: Parent): number {
     if (typeof parent === 'number') return this.#number(parent);
-    if (parent === null) return NULL_OBJECT;
+    if (parent === null) return Layout.NULL_OBJECT;
     if (typeof parent === 'string') return this.names.find(requireName(parent));
     return this.#handles.get(requireObject(parent)) ?? -1;
   }
@@ -66,7 +66,7 @@ export class ObjectTable {
 
   /** @internal The parent behind a number; a JS object stays a handle, since only its own thread ever had the object. */
   parent(object: number): Parent {
-    if (object === NULL_OBJECT) return null;
+    if (object === Layout.NULL_OBJECT) return null;
     if (isName(object)) return this.names.text(object) ?? object;
     return object;
   }
@@ -78,9 +78,9 @@ export class ObjectTable {
 
   #number(value: number): number {
     if (Number.isInteger(value) && value >= 0) {
-      if (value < FIRST_NAME_HANDLE) return value;
-      const handedOut = FIRST_OBJECT_HANDLE + Number(Atomics.load(this.#memory.longs, OBJECT_SEQUENCE / 2));
-      if (value >= FIRST_OBJECT_HANDLE && value < handedOut) return value;
+      if (value < Layout.FIRST_NAME_HANDLE) return value;
+      const handedOut = Layout.FIRST_OBJECT_HANDLE + Number(Atomics.load(this.#memory.longs, Layout.OBJECT_SEQUENCE / 2));
+      if (value >= Layout.FIRST_OBJECT_HANDLE && value < handedOut) return value;
     }
     throw new ShadowError(
       'ERR_SHADOW_OBJECT',
@@ -90,7 +90,7 @@ export class ObjectTable {
 }
 
 export function isName(object: number): boolean {
-  return object >= FIRST_NAME_HANDLE && object < FIRST_OBJECT_HANDLE;
+  return object >= Layout.FIRST_NAME_HANDLE && object < Layout.FIRST_OBJECT_HANDLE;
 }
 
 function requireName(name: string): string {

@@ -8,24 +8,7 @@
  */
 import { ShadowError } from '../errors.js';
 import { graceHorizon, isPast } from '../memory/grace.js';
-import {
-  TYPE_DEAD_EPOCH,
-  TYPE_FLAG_DESTRUCTOR,
-  TYPE_FLAGS,
-  TYPE_HIGH,
-  TYPE_ID,
-  TYPE_LOCK,
-  TYPE_REGISTRATIONS,
-  TYPE_SIZE,
-  TYPE_SLOT_DEAD,
-  TYPE_SLOT_NAMES,
-  TYPE_STATE_DYING,
-  TYPE_STATE_FREE,
-  TYPE_STATE_LIVE,
-  TYPE_STATE_MASK,
-  TYPE_TAG,
-  type TypeSlot,
-} from '../memory/layout.js';
+import { Layout, type TypeSlot } from '../memory/layout.js';
 import { acquire, release } from '../memory/lock.js';
 import { type Bindings, Binding, findTypeSlot, sizeMismatch, typeAddress } from './binding.js';
 import { Collection } from './sweep.js';
@@ -66,18 +49,18 @@ export class TypeRegistry {
     if (this.#registered.has(key))
       throw new ShadowError('ERR_SHADOW_DUPLICATE_ID', `the types of ${owner} for object ${object} are registered already`);
     const { memory, thread } = this.#variables;
-    acquire(thread, TYPE_LOCK);
+    acquire(thread, Layout.TYPE_LOCK);
     try {
       const slots = types.map((type) => this.#slotFor(type));
-      const fresh = slots.filter((slot) => slot === TYPE_SLOT_DEAD).length;
+      const fresh = slots.filter((slot) => slot === Layout.TYPE_SLOT_DEAD).length;
       const free = this.#freeSlots(fresh);
       types.forEach((type, i) => {
         const slot = slots[i]!;
-        if (slot === TYPE_SLOT_DEAD) this.#open(free.pop()!, type);
-        else memory.words[typeAddress(memory, slot) + TYPE_REGISTRATIONS]!++;
+        if (slot === Layout.TYPE_SLOT_DEAD) this.#open(free.pop()!, type);
+        else memory.words[typeAddress(memory, slot) + Layout.TYPE_REGISTRATIONS]!++;
       });
     } finally {
-      release(thread, TYPE_LOCK);
+      release(thread, Layout.TYPE_LOCK);
     }
     this.#registered.set(key, { owner, object, types });
   }
@@ -95,19 +78,20 @@ export class TypeRegistry {
     const { memory, thread } = this.#variables;
     const { words } = memory;
     const collections: Collection[] = [];
-    acquire(thread, TYPE_LOCK);
+    acquire(thread, Layout.TYPE_LOCK);
     try {
       for (const type of registered.types) {
         const slot = findTypeSlot(memory, type.id);
-        if (slot === TYPE_SLOT_DEAD) continue;
+        if (slot === Layout.TYPE_SLOT_DEAD) continue;
         const address = typeAddress(memory, slot);
-        if (--words[address + TYPE_REGISTRATIONS]! > 0) continue;
-        const tag = nextTag(words[address + TYPE_TAG]!, TYPE_STATE_DYING);
-        Atomics.store(words, address + TYPE_TAG, tag); // from here on every binding of the id is out of date
-        collections.push(new Collection(this.#variables, new Binding(this.#bindings, type, slot, tag)));
+        if (--words[address + Layout.TYPE_REGISTRATIONS]! > 0) continue;
+        const tag = nextTag(words[address + Layout.TYPE_TAG]!, Layout.TYPE_STATE_DYING);
+        Atomics.store(words, address + Layout.TYPE_TAG, tag); // from here on every binding of the id is out of date
+        Atomics.add(words, Layout.TYPE_EPOCH, 1);
+        collections.push(new Collection(this.#variables, new Binding(this.#bindings, type, slot, tag, -1)));
       }
     } finally {
-      release(thread, TYPE_LOCK);
+      release(thread, Layout.TYPE_LOCK);
     }
     return collections;
   }
@@ -121,8 +105,8 @@ export class TypeRegistry {
   #slotFor(type: AnyShadowType): TypeSlot {
     const { memory } = this.#variables;
     const slot = findTypeSlot(memory, type.id);
-    if (slot === TYPE_SLOT_DEAD) return slot;
-    const stored = memory.words[typeAddress(memory, slot) + TYPE_SIZE]!;
+    if (slot === Layout.TYPE_SLOT_DEAD) return slot;
+    const stored = memory.words[typeAddress(memory, slot) + Layout.TYPE_SIZE]!;
     if (stored !== type.size) throw sizeMismatch(type, stored);
     return slot;
   }
@@ -133,15 +117,15 @@ export class TypeRegistry {
     const { words } = memory;
     const free: TypeSlot[] = [];
     const horizon = graceHorizon(memory);
-    for (let slot = TYPE_SLOT_NAMES + 1; slot < TYPE_SLOT_DEAD && free.length < count; slot++) {
+    for (let slot = Layout.TYPE_SLOT_NAMES + 1; slot < Layout.TYPE_SLOT_DEAD && free.length < count; slot++) {
       const address = typeAddress(memory, slot);
-      if ((words[address + TYPE_TAG]! & TYPE_STATE_MASK) !== TYPE_STATE_FREE) continue;
-      if (words[address + TYPE_TAG] === 0 || isPast(words[address + TYPE_DEAD_EPOCH]!, horizon)) free.push(slot);
+      if ((words[address + Layout.TYPE_TAG]! & Layout.TYPE_STATE_MASK) !== Layout.TYPE_STATE_FREE) continue;
+      if (words[address + Layout.TYPE_TAG] === 0 || isPast(words[address + Layout.TYPE_DEAD_EPOCH]!, horizon)) free.push(slot);
     }
     if (free.length < count) {
       throw new ShadowError(
         'ERR_SHADOW_TYPES_FULL',
-        `all ${TYPE_SLOT_DEAD - 1} type slots are in use or being swept; disable patches that are not needed`,
+        `all ${Layout.TYPE_SLOT_DEAD - 1} type slots are in use or being swept; disable patches that are not needed`,
       );
     }
     return free;
@@ -151,12 +135,12 @@ export class TypeRegistry {
     const { memory } = this.#variables;
     const { words, uwords } = memory;
     const address = typeAddress(memory, slot);
-    uwords[address + TYPE_ID] = type.id;
-    words[address + TYPE_SIZE] = type.size;
-    words[address + TYPE_REGISTRATIONS] = 1;
-    words[address + TYPE_FLAGS] = type.dtor === undefined ? 0 : TYPE_FLAG_DESTRUCTOR;
-    Atomics.store(words, address + TYPE_TAG, nextTag(words[address + TYPE_TAG]!, TYPE_STATE_LIVE));
-    if (words[TYPE_HIGH]! <= slot) Atomics.store(words, TYPE_HIGH, slot + 1);
+    uwords[address + Layout.TYPE_ID] = type.id;
+    words[address + Layout.TYPE_SIZE] = type.size;
+    words[address + Layout.TYPE_REGISTRATIONS] = 1;
+    words[address + Layout.TYPE_FLAGS] = type.dtor === undefined ? 0 : Layout.TYPE_FLAG_DESTRUCTOR;
+    Atomics.store(words, address + Layout.TYPE_TAG, nextTag(words[address + Layout.TYPE_TAG]!, Layout.TYPE_STATE_LIVE));
+    if (words[Layout.TYPE_HIGH]! <= slot) Atomics.store(words, Layout.TYPE_HIGH, slot + 1);
   }
 }
 

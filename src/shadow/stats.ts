@@ -2,52 +2,7 @@
  * Owns the numbers a store tells about itself. Reads all regions plainly; writes nothing. Imports memory and binding.
  */
 import { CLASS_BLOCK_WORDS, LINE_CLASS } from '../memory/blocks.js';
-import {
-  BUCKET_COUNT,
-  BUCKET_PAGE_LIMIT,
-  BUCKET_WORDS,
-  COUNTER_WORDS_PER_THREAD,
-  DEPARTED_COUNTERS,
-  ENTRY_COUNT,
-  FREE_PAGE_COUNT,
-  GRACE_EPOCH,
-  MEMORY_PRESSURE,
-  ORPHANS,
-  PAGE_BYTES,
-  PAGE_CLASS,
-  PAGE_ENTRY_WORDS,
-  PAGE_FLOOR,
-  RETIRED_COUNT,
-  THREAD_ALLOCATED,
-  THREAD_CLASSES,
-  CACHE_COUNT,
-  CACHE_WORDS,
-  THREAD_EPOCH,
-  THREAD_FREED,
-  THREAD_HIGH,
-  THREAD_LIVE,
-  THREAD_LOCK_WAITS,
-  THREAD_NODE_ID,
-  THREAD_OS_ID,
-  THREAD_RECLAIMED,
-  THREAD_RETIRED,
-  THREAD_RETIRED_OLDER,
-  THREAD_SPLITS,
-  THREAD_STATE,
-  THREAD_UNREGISTERED,
-  TYPE_HIGH,
-  TYPE_ID,
-  TYPE_LIVE_BASE,
-  TYPE_REGISTRATIONS,
-  TYPE_SIZE,
-  TYPE_SLOT_NAMES,
-  TYPE_STATE_DYING,
-  TYPE_STATE_FREE,
-  TYPE_STATE_MASK,
-  TYPE_TAG,
-  WORD_BYTES,
-  type TypeSlot,
-} from '../memory/layout.js';
+import { Layout, type TypeSlot } from '../memory/layout.js';
 import type { Memory } from '../memory/reservation.js';
 import { threadSlotAddress } from '../memory/threads.js';
 import { typeAddress } from './binding.js';
@@ -124,9 +79,12 @@ export function storeStats(variables: Variables): StoreStats {
   const { words } = memory;
   const threads = threadStats(memory);
   const sum = (of: (thread: ThreadStats) => number, counter = -1): number =>
-    threads.reduce((total, thread) => total + of(thread), counter < 0 ? 0 : words[DEPARTED_COUNTERS + counter - THREAD_LOCK_WAITS]!);
+    threads.reduce(
+      (total, thread) => total + of(thread),
+      counter < 0 ? 0 : words[Layout.DEPARTED_COUNTERS + counter - Layout.THREAD_LOCK_WAITS]!,
+    );
   const types = typeStats(memory);
-  const buckets = words[BUCKET_COUNT]!;
+  const buckets = words[Layout.BUCKET_COUNT]!;
   const pages = countPages(memory);
   return {
     schemaVersion: 1,
@@ -134,22 +92,22 @@ export function storeStats(variables: Variables): StoreStats {
     live: types.reduce((total, { live }) => total + live, 0),
     bytes: {
       reserved: memory.buffer.byteLength,
-      fixed: memory.buckets * WORD_BYTES,
-      buckets: buckets * BUCKET_WORDS * WORD_BYTES,
-      overflow: pages.lines * PAGE_BYTES,
-      blocks: pages.blocks * PAGE_BYTES,
-      free: pages.free * PAGE_BYTES,
+      fixed: memory.buckets * Layout.WORD_BYTES,
+      buckets: buckets * Layout.BUCKET_WORDS * Layout.WORD_BYTES,
+      overflow: pages.lines * Layout.PAGE_BYTES,
+      blocks: pages.blocks * Layout.PAGE_BYTES,
+      free: pages.free * Layout.PAGE_BYTES,
     },
-    pages: { total: memory.pages, buckets: words[BUCKET_PAGE_LIMIT]!, blocks: pages.lines + pages.blocks, free: pages.free },
-    growth: { buckets, entries: words[ENTRY_COUNT]!, splits: sum((thread) => thread.splits, THREAD_SPLITS) },
-    retired: sum((thread) => thread.retired) + words[ORPHANS + RETIRED_COUNT]!,
-    allocated: sum((thread) => thread.allocated, THREAD_ALLOCATED),
-    freed: sum((thread) => thread.freed, THREAD_FREED),
-    reclaimed: sum((thread) => thread.reclaimed, THREAD_RECLAIMED),
-    lockWaits: sum((thread) => thread.lockWaits, THREAD_LOCK_WAITS),
-    unregisteredLookups: sum((thread) => thread.unregisteredLookups, THREAD_UNREGISTERED),
-    graceEpoch: words[GRACE_EPOCH]!,
-    memoryPressure: words[MEMORY_PRESSURE] !== 0,
+    pages: { total: memory.pages, buckets: words[Layout.BUCKET_PAGE_LIMIT]!, blocks: pages.lines + pages.blocks, free: pages.free },
+    growth: { buckets, entries: words[Layout.ENTRY_COUNT]!, splits: sum((thread) => thread.splits, Layout.THREAD_SPLITS) },
+    retired: sum((thread) => thread.retired) + words[Layout.ORPHANS + Layout.RETIRED_COUNT]!,
+    allocated: sum((thread) => thread.allocated, Layout.THREAD_ALLOCATED),
+    freed: sum((thread) => thread.freed, Layout.THREAD_FREED),
+    reclaimed: sum((thread) => thread.reclaimed, Layout.THREAD_RECLAIMED),
+    lockWaits: sum((thread) => thread.lockWaits, Layout.THREAD_LOCK_WAITS),
+    unregisteredLookups: sum((thread) => thread.unregisteredLookups, Layout.THREAD_UNREGISTERED),
+    graceEpoch: words[Layout.GRACE_EPOCH]!,
+    memoryPressure: words[Layout.MEMORY_PRESSURE] !== 0,
     threads,
   };
 }
@@ -157,24 +115,25 @@ export function storeStats(variables: Variables): StoreStats {
 /** Live variables of a slot: what threads that left have counted, and what each thread counts now. */
 export function liveCount(memory: Memory, slot: TypeSlot): number {
   const { words } = memory;
-  let live = words[typeAddress(memory, slot) + TYPE_LIVE_BASE]!;
-  for (let thread = 0; thread < words[THREAD_HIGH]!; thread++) live += words[memory.counters + thread * COUNTER_WORDS_PER_THREAD + slot]!;
+  let live = words[typeAddress(memory, slot) + Layout.TYPE_LIVE_BASE]!;
+  for (let thread = 0; thread < words[Layout.THREAD_HIGH]!; thread++)
+    live += words[memory.counters + thread * Layout.COUNTER_WORDS_PER_THREAD + slot]!;
   return live;
 }
 
 function typeStats(memory: Memory): TypeStats[] {
   const { words, uwords } = memory;
   const types: TypeStats[] = [];
-  for (let slot = TYPE_SLOT_NAMES + 1; slot < words[TYPE_HIGH]!; slot++) {
+  for (let slot = Layout.TYPE_SLOT_NAMES + 1; slot < words[Layout.TYPE_HIGH]!; slot++) {
     const address = typeAddress(memory, slot);
-    const state = words[address + TYPE_TAG]! & TYPE_STATE_MASK;
-    if (state === TYPE_STATE_FREE) continue;
+    const state = words[address + Layout.TYPE_TAG]! & Layout.TYPE_STATE_MASK;
+    if (state === Layout.TYPE_STATE_FREE) continue;
     types.push({
-      id: uwords[address + TYPE_ID]!,
-      size: words[address + TYPE_SIZE]!,
+      id: uwords[address + Layout.TYPE_ID]!,
+      size: words[address + Layout.TYPE_SIZE]!,
       live: liveCount(memory, slot),
-      registrations: words[address + TYPE_REGISTRATIONS]!,
-      state: state === TYPE_STATE_DYING ? 'collecting' : 'live',
+      registrations: words[address + Layout.TYPE_REGISTRATIONS]!,
+      state: state === Layout.TYPE_STATE_DYING ? 'collecting' : 'live',
     });
   }
   return types;
@@ -183,28 +142,30 @@ function typeStats(memory: Memory): TypeStats[] {
 function threadStats(memory: Memory): ThreadStats[] {
   const { words } = memory;
   const threads: ThreadStats[] = [];
-  for (let slot = 0; slot < words[THREAD_HIGH]!; slot++) {
+  for (let slot = 0; slot < words[Layout.THREAD_HIGH]!; slot++) {
     const address = threadSlotAddress(memory, slot);
-    if (words[address + THREAD_STATE] !== THREAD_LIVE) continue;
-    const entered = words[address + THREAD_EPOCH]!;
+    if (words[address + Layout.THREAD_STATE] !== Layout.THREAD_LIVE) continue;
+    const entered = words[address + Layout.THREAD_EPOCH]!;
     let cached = 0;
     for (let sizeClass = 0; sizeClass < CLASS_BLOCK_WORDS.length; sizeClass++) {
-      cached += words[address + THREAD_CLASSES + sizeClass * CACHE_WORDS + CACHE_COUNT]!;
+      cached += words[address + Layout.THREAD_CLASSES + sizeClass * Layout.CACHE_WORDS + Layout.CACHE_COUNT]!;
     }
     threads.push({
       slot,
-      threadId: words[address + THREAD_NODE_ID]!,
-      osThreadId: words[address + THREAD_OS_ID]!,
+      threadId: words[address + Layout.THREAD_NODE_ID]!,
+      osThreadId: words[address + Layout.THREAD_OS_ID]!,
       inside: entered !== 0,
-      epochsBehind: entered === 0 ? 0 : ((words[GRACE_EPOCH]! - entered) | 0) / 2,
-      allocated: words[address + THREAD_ALLOCATED]!,
-      freed: words[address + THREAD_FREED]!,
-      reclaimed: words[address + THREAD_RECLAIMED]!,
-      retired: words[address + THREAD_RETIRED + RETIRED_COUNT]! + words[address + THREAD_RETIRED_OLDER + RETIRED_COUNT]!,
+      epochsBehind: entered === 0 ? 0 : ((words[Layout.GRACE_EPOCH]! - entered) | 0) / 2,
+      allocated: words[address + Layout.THREAD_ALLOCATED]!,
+      freed: words[address + Layout.THREAD_FREED]!,
+      reclaimed: words[address + Layout.THREAD_RECLAIMED]!,
+      retired:
+        words[address + Layout.THREAD_RETIRED + Layout.RETIRED_COUNT]! +
+        words[address + Layout.THREAD_RETIRED_OLDER + Layout.RETIRED_COUNT]!,
       cached,
-      lockWaits: words[address + THREAD_LOCK_WAITS]!,
-      unregisteredLookups: words[address + THREAD_UNREGISTERED]!,
-      splits: words[address + THREAD_SPLITS]!,
+      lockWaits: words[address + Layout.THREAD_LOCK_WAITS]!,
+      unregisteredLookups: words[address + Layout.THREAD_UNREGISTERED]!,
+      splits: words[address + Layout.THREAD_SPLITS]!,
     });
   }
   return threads;
@@ -214,10 +175,10 @@ function countPages(memory: Memory): { lines: number; blocks: number; free: numb
   const { words } = memory;
   let lines = 0;
   let blocks = 0;
-  for (let page = words[PAGE_FLOOR]!; page < memory.pages; page++) {
-    const owner = words[memory.pageTable + page * PAGE_ENTRY_WORDS + PAGE_CLASS]! - 1;
+  for (let page = words[Layout.PAGE_FLOOR]!; page < memory.pages; page++) {
+    const owner = words[memory.pageTable + page * Layout.PAGE_ENTRY_WORDS + Layout.PAGE_CLASS]! - 1;
     if (owner === LINE_CLASS) lines++;
     else if (owner > LINE_CLASS) blocks++;
   }
-  return { lines, blocks, free: words[PAGE_FLOOR]! - words[BUCKET_PAGE_LIMIT]! + words[FREE_PAGE_COUNT]! };
+  return { lines, blocks, free: words[Layout.PAGE_FLOOR]! - words[Layout.BUCKET_PAGE_LIMIT]! + words[Layout.FREE_PAGE_COUNT]! };
 }

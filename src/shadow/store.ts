@@ -4,7 +4,7 @@
  */
 import { describe, ShadowError } from '../errors.js';
 import { enter, leave } from '../memory/grace.js';
-import { COUNTER_WORDS_PER_THREAD, TYPE_LIVE_BASE, TYPE_SLOT_NAMES, TYPE_SLOTS, TYPE_STATE_LIVE, TYPE_TAG } from '../memory/layout.js';
+import { Layout } from '../memory/layout.js';
 import { attachMemory, createMemory, type Memory, type StoreHandle } from '../memory/reservation.js';
 import { claimThread, releaseThread, type Thread } from '../memory/threads.js';
 import { type Binding, Bindings, typeAddress } from './binding.js';
@@ -18,7 +18,8 @@ import { storeStats, type StoreStats } from './stats.js';
 import { nextTag } from './tags.js';
 import type { AnyShadowType, ShadowType } from './type.js';
 import { Variables } from './variables.js';
-import { type CursorOf, refusePromise, View, type ViewOf } from './view.js';
+import type { CursorOf, ViewOf } from './view-classes.js';
+import { refusePromise, View } from './view.js';
 import { freeParent, freeType, walkType } from './walk.js';
 
 export interface StoreOptions {
@@ -171,7 +172,7 @@ export class ShadowStore {
   /** A view to point at one variable after another: `if (cursor.find(obj)) cursor.count += 1` allocates nothing. */
   cursor<F extends Fields, D>(type: ShadowType<F, D>): CursorOf<F> {
     const binding = this.#bind(type);
-    return new type.$cursor(this.#thread, binding) as unknown as CursorOf<F>;
+    return new type.$cursor(binding) as unknown as CursorOf<F>;
   }
 
   /** The variables of many objects at once: the look-ups are staged so that the processor overlaps their cache misses. */
@@ -235,7 +236,7 @@ export class ShadowStore {
 
   #bind(type: AnyShadowType): Binding {
     const binding = (type as AnyShadowType | undefined)?.$binding;
-    if (binding?.bindings === this.#bindings && this.#words[binding.tagAddress] === binding.tag) return binding;
+    if (binding?.bindings === this.#bindings && this.#words[Layout.TYPE_EPOCH] === binding.epoch) return binding;
     this.#requireAttached('the store');
     return this.#bindings.bind(type);
   }
@@ -253,11 +254,11 @@ export class ShadowStore {
   /** Adds this thread's counts to those of the slots, where they survive it. */
   #settleCounters(): void {
     const { memory } = this.#variables;
-    const counters = memory.counters + this.#thread.slot * COUNTER_WORDS_PER_THREAD;
-    for (let slot = 0; slot < TYPE_SLOTS; slot++) {
+    const counters = memory.counters + this.#thread.slot * Layout.COUNTER_WORDS_PER_THREAD;
+    for (let slot = 0; slot < Layout.TYPE_SLOTS; slot++) {
       const count = this.#words[counters + slot]!;
       if (count === 0) continue;
-      Atomics.add(this.#words, typeAddress(memory, slot) + TYPE_LIVE_BASE, count);
+      Atomics.add(this.#words, typeAddress(memory, slot) + Layout.TYPE_LIVE_BASE, count);
       this.#words[counters + slot] = 0;
     }
   }
@@ -284,7 +285,7 @@ function createStore(options: StoreOptions, hash: NameHash): ShadowStore {
   const { maxBytes, maxThreads, types = [] } = options;
   if (!Array.isArray(types)) throw new ShadowError('ERR_SHADOW_OPTION', `types is ${describe(types)}; give an array of shadow types`);
   const memory = createMemory(maxBytes, maxThreads);
-  memory.words[typeAddress(memory, TYPE_SLOT_NAMES) + TYPE_TAG] = nextTag(0, TYPE_STATE_LIVE);
+  memory.words[typeAddress(memory, Layout.TYPE_SLOT_NAMES) + Layout.TYPE_TAG] = nextTag(0, Layout.TYPE_STATE_LIVE);
   const store = ShadowStore.$open(memory, hash);
   try {
     if (types.length > 0) store.internals.registry.register(APPLICATION, BASE_OBJECT, types as readonly AnyShadowType[]);

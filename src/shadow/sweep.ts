@@ -4,16 +4,7 @@
  * TYPE_LOCK. Imports memory, binding, walk.
  */
 import { enter, retirementEpoch } from '../memory/grace.js';
-import {
-  BUCKET_LOCK,
-  COUNTER_WORDS_PER_THREAD,
-  THREAD_HIGH,
-  TYPE_DEAD_EPOCH,
-  TYPE_LIVE_BASE,
-  TYPE_LOCK,
-  TYPE_STATE_FREE,
-  TYPE_TAG,
-} from '../memory/layout.js';
+import { Layout } from '../memory/layout.js';
 import { acquire, release } from '../memory/lock.js';
 import { bucketAddress } from '../table/hash.js';
 import { type Binding, typeAddress } from './binding.js';
@@ -71,7 +62,7 @@ export class Collection {
     const { table, thread } = variables;
     // An allocation that found the type alive may still be about to publish here. Once the lock was seen free (or was held by us), whoever locks
     // the bucket later sees the raised tag, and whoever held it before has published.
-    const lock = bucketAddress(table.buckets, index) + BUCKET_LOCK;
+    const lock = bucketAddress(table.buckets, index) + Layout.BUCKET_LOCK;
     if (Atomics.load(table.words, lock) !== 0) {
       acquire(thread, lock);
       release(thread, lock);
@@ -91,12 +82,13 @@ export class Collection {
     const { words } = memory;
     const { slot } = this.#binding;
     const address = typeAddress(memory, slot);
-    acquire(thread, TYPE_LOCK);
-    for (let other = 0; other < words[THREAD_HIGH]!; other++) words[memory.counters + other * COUNTER_WORDS_PER_THREAD + slot] = 0;
-    words[address + TYPE_LIVE_BASE] = 0;
-    words[address + TYPE_DEAD_EPOCH] = retirementEpoch(words);
-    Atomics.store(words, address + TYPE_TAG, nextTag(words[address + TYPE_TAG]!, TYPE_STATE_FREE));
-    release(thread, TYPE_LOCK);
+    acquire(thread, Layout.TYPE_LOCK);
+    for (let other = 0; other < words[Layout.THREAD_HIGH]!; other++)
+      words[memory.counters + other * Layout.COUNTER_WORDS_PER_THREAD + slot] = 0;
+    words[address + Layout.TYPE_LIVE_BASE] = 0;
+    words[address + Layout.TYPE_DEAD_EPOCH] = retirementEpoch(words);
+    Atomics.store(words, address + Layout.TYPE_TAG, nextTag(words[address + Layout.TYPE_TAG]!, Layout.TYPE_STATE_FREE));
+    release(thread, Layout.TYPE_LOCK);
     this.#done = true;
   }
 }

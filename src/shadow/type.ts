@@ -8,7 +8,7 @@ import { MAX_DATA_BYTES } from '../memory/blocks.js';
 import type { Binding } from './binding.js';
 import { type Field, type Fields, type AtomicFields, layoutFields } from './fields.js';
 import { type Parent } from './objects.js';
-import { cursorClass, RESERVED_NAMES, type CursorConstructor, type ViewConstructor, type ViewOf, viewClass } from './view.js';
+import { cursorClass, type CursorConstructor, RESERVED_NAMES, viewClass, type ViewConstructor, type ViewOf } from './view-classes.js';
 
 /** Marks a type declared by `size`: its views are raw bytes. */
 export interface RawFields extends Fields {

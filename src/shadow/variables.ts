@@ -9,23 +9,7 @@
 import { describe, ShadowError } from '../errors.js';
 import { Blocks, classOfDataBytes, closeIntent, openIntent, prepareBlock } from '../memory/blocks.js';
 import { enter, leave } from '../memory/grace.js';
-import {
-  BLOCK_GENERATION,
-  BLOCK_IDENTITY,
-  BLOCK_OBJECT_LOW,
-  INTENT_INSERT,
-  INTENT_MEMORY,
-  INTENT_REMOVE,
-  NAME_LOCK,
-  THREAD_ALLOCATED,
-  THREAD_DESTROYING,
-  THREAD_DESTROYING_COUNT,
-  THREAD_DESTROYING_WORDS,
-  THREAD_FREED,
-  TYPE_SLOT_MASK,
-  TYPE_SLOT_NAMES,
-  type WordAddress,
-} from '../memory/layout.js';
+import { Layout, type WordAddress } from '../memory/layout.js';
 import { acquire, release } from '../memory/lock.js';
 import type { Memory } from '../memory/reservation.js';
 import type { Thread } from '../memory/threads.js';
@@ -80,12 +64,11 @@ export class Variables {
     const low = object | 0;
     const high = objectHigh(object);
     const block = findBlock(this.#words, binding.buckets, low, identityOf(high, binding.slot), hashObject(low, high));
-    return block === 0 ? undefined : this.viewOf(binding, block, object);
+    return block === 0 ? undefined : this.viewOf(binding, block);
   }
 
-  viewOf(binding: Binding, block: WordAddress, object: number): View {
-    const { thread } = this;
-    return new binding.type.$view(thread, binding, block, thread.interval, this.#words[block + BLOCK_GENERATION]!, object);
+  viewOf(binding: Binding, block: WordAddress): View {
+    return new binding.type.$view(binding, block, this.thread.interval, this.#words[block + Layout.BLOCK_GENERATION]!);
   }
 
   /**
@@ -112,7 +95,7 @@ export class Variables {
         if (outcome === EXISTS) continue; // the look-up finds it now, or it is gone again
         if (outcome === RETRY) {
           if (!nameLocked && this.objects.names.collided) {
-            acquire(this.thread, NAME_LOCK);
+            acquire(this.thread, Layout.NAME_LOCK);
             nameLocked = true;
           }
           continue;
@@ -123,7 +106,7 @@ export class Variables {
         this.scrape();
       }
     } finally {
-      if (nameLocked) release(this.thread, NAME_LOCK);
+      if (nameLocked) release(this.thread, Layout.NAME_LOCK);
     }
   }
 
@@ -136,7 +119,7 @@ export class Variables {
     const hash = hashObject(low, high);
     const identity = identityOf(high, binding.slot);
     if (findBlock(this.#words, binding.buckets, low, identity, hash) === 0) return false;
-    const bucket = this.table.lock(hash, INTENT_REMOVE);
+    const bucket = this.table.lock(hash, Layout.INTENT_REMOVE);
     let unlinked: Unlinked | undefined;
     try {
       // A collection that began meanwhile owns the variable, and destroys it with the destructor of the last user.
@@ -159,10 +142,10 @@ export class Variables {
     const block = entryBlock(words, entry);
     const object = this.objectOf(block);
     if (destructor !== undefined) this.#push(block);
-    words[block + BLOCK_GENERATION] = words[block + BLOCK_GENERATION]! | 1;
+    words[block + Layout.BLOCK_GENERATION] = words[block + Layout.BLOCK_GENERATION]! | 1;
     clearEntry(words, entry);
     words[binding.counter]!--;
-    words[this.thread.address + THREAD_FREED]!++;
+    words[this.thread.address + Layout.THREAD_FREED]!++;
     if (destructor === undefined) this.blocks.retire(block);
     if (isName(object)) this.#dropUnusedName(bucket, object);
     return { block, object, parent, binding, destructor };
@@ -196,7 +179,7 @@ export class Variables {
   /** The object number of a linked block. */
   objectOf(block: WordAddress): number {
     const words = this.#words;
-    return objectNumber(words[block + BLOCK_OBJECT_LOW]!, words[block + BLOCK_IDENTITY]!);
+    return objectNumber(words[block + Layout.BLOCK_OBJECT_LOW]!, words[block + Layout.BLOCK_IDENTITY]!);
   }
 
   /** @throws ERR_SHADOW_CONSTRUCTOR_WRITE */
@@ -225,7 +208,7 @@ export class Variables {
     const hash = hashObject(low, high);
     const identity = identityOf(high, binding.slot);
     const key = keyOf(hash, binding.slot);
-    const bucket = table.lock(hash, INTENT_INSERT);
+    const bucket = table.lock(hash, Layout.INTENT_INSERT);
     let unpublished: WordAddress = 0;
     let named = false;
     try {
@@ -237,25 +220,25 @@ export class Variables {
         if (typeof place === 'string') return place;
         named = place;
       }
-      const entry = table.roomIn(bucket);
+      const entry = table.roomIn(bucket, key);
       const block = entry === 0 ? 0 : blocks.take(binding.sizeClass);
       if (block === 0) return EXHAUSTED;
       unpublished = block;
       prepareBlock(words, block, binding.dataWords);
-      words[block + BLOCK_OBJECT_LOW] = low;
-      words[block + BLOCK_IDENTITY] = identity;
-      const view = this.viewOf(binding, block, object);
+      words[block + Layout.BLOCK_OBJECT_LOW] = low;
+      words[block + Layout.BLOCK_IDENTITY] = identity;
+      const view = this.viewOf(binding, block);
       if (binding.type.ctor !== undefined) this.#construct(binding.type, block, parent, view, data);
       publishEntry(words, entry, key, block);
       unpublished = 0;
       named = false;
       words[binding.counter]!++;
-      words[this.thread.address + THREAD_ALLOCATED]!++;
+      words[this.thread.address + Layout.THREAD_ALLOCATED]!++;
       return view;
     } finally {
       if (unpublished !== 0) {
         // Not simply put back: the constructor may have kept its view, which is good until the next safepoint.
-        words[unpublished + BLOCK_GENERATION] = words[unpublished + BLOCK_GENERATION]! | 1;
+        words[unpublished + Layout.BLOCK_GENERATION] = words[unpublished + Layout.BLOCK_GENERATION]! | 1;
         blocks.retire(unpublished);
       }
       if (named) this.#dropUnusedName(bucket, object);
@@ -280,19 +263,19 @@ export class Variables {
   #name(bucket: WordAddress, object: number, name: string, hash: number, nameLocked: boolean): boolean | typeof RETRY | typeof EXHAUSTED {
     const words = this.#words;
     const low = object | 0;
-    const identity = identityOf(objectHigh(object), TYPE_SLOT_NAMES);
-    const key = keyOf(hash, TYPE_SLOT_NAMES);
+    const identity = identityOf(objectHigh(object), Layout.TYPE_SLOT_NAMES);
+    const key = keyOf(hash, Layout.TYPE_SLOT_NAMES);
     const found = findEntry(words, bucket, key, low, identity);
     if (found !== 0) return holdsName(this.memory, entryBlock(words, found), name) ? false : RETRY;
     if (!nameLocked && this.objects.names.collided) return RETRY;
     const bytes = nameDataBytes(name);
-    const entry = this.table.roomIn(bucket);
+    const entry = this.table.roomIn(bucket, key);
     const block = entry === 0 ? 0 : this.blocks.take(classOfDataBytes(bytes));
     if (block === 0) return EXHAUSTED;
     prepareBlock(words, block, 0);
     writeName(this.memory, block, name);
-    words[block + BLOCK_OBJECT_LOW] = low;
-    words[block + BLOCK_IDENTITY] = identity;
+    words[block + Layout.BLOCK_OBJECT_LOW] = low;
+    words[block + Layout.BLOCK_IDENTITY] = identity;
     publishEntry(words, entry, key, block);
     this.table.note(1);
     return true;
@@ -307,27 +290,27 @@ export class Variables {
     let record = 0;
     for (let entry = nextEntry(words, bucket, 0); entry !== 0; entry = nextEntry(words, bucket, entry)) {
       if (!keyHasHash(entryKey(words, entry), hash) || this.objectOf(entryBlock(words, entry)) !== object) continue;
-      if ((entryKey(words, entry) & TYPE_SLOT_MASK) !== TYPE_SLOT_NAMES) return;
+      if ((entryKey(words, entry) & Layout.TYPE_SLOT_MASK) !== Layout.TYPE_SLOT_NAMES) return;
       record = entry;
     }
     if (record === 0) return;
     const block = entryBlock(words, record);
-    words[block + BLOCK_GENERATION] = words[block + BLOCK_GENERATION]! | 1;
+    words[block + Layout.BLOCK_GENERATION] = words[block + Layout.BLOCK_GENERATION]! | 1;
     clearEntry(words, record);
     this.table.note(-1);
     this.blocks.retire(block);
   }
 
   #destroy(unlinked: Unlinked): void {
-    const { block, object, parent, binding, destructor } = unlinked;
+    const { block, parent, binding, destructor } = unlinked;
     const { thread } = this;
     thread.destroying++;
     try {
-      const returned: unknown = destructor?.(parent, this.viewOf(binding, block, object) as never);
+      const returned: unknown = destructor?.(parent, this.viewOf(binding, block) as never);
       refusePromise(returned, `the destructor of type ${binding.type.id}`);
     } finally {
       thread.destroying--;
-      openIntent(thread, INTENT_MEMORY, 0);
+      openIntent(thread, Layout.INTENT_MEMORY, 0);
       this.blocks.retire(block);
       this.#pop(block);
       closeIntent(thread);
@@ -338,24 +321,24 @@ export class Variables {
   #push(block: WordAddress): void {
     const words = this.#words;
     const { address } = this.thread;
-    const depth = words[address + THREAD_DESTROYING_COUNT]!;
-    if (depth < THREAD_DESTROYING_WORDS) words[address + THREAD_DESTROYING + depth] = block;
-    words[address + THREAD_DESTROYING_COUNT] = depth + 1;
+    const depth = words[address + Layout.THREAD_DESTROYING_COUNT]!;
+    if (depth < Layout.THREAD_DESTROYING_WORDS) words[address + Layout.THREAD_DESTROYING + depth] = block;
+    words[address + Layout.THREAD_DESTROYING_COUNT] = depth + 1;
   }
 
   #pop(block: WordAddress): void {
     const words = this.#words;
     const { address } = this.thread;
-    const depth = words[address + THREAD_DESTROYING_COUNT]! - 1;
-    const recorded = Math.min(depth + 1, THREAD_DESTROYING_WORDS);
-    const list = address + THREAD_DESTROYING;
+    const depth = words[address + Layout.THREAD_DESTROYING_COUNT]! - 1;
+    const recorded = Math.min(depth + 1, Layout.THREAD_DESTROYING_WORDS);
+    const list = address + Layout.THREAD_DESTROYING;
     for (let i = recorded - 1; i >= 0; i--) {
       if (words[list + i] !== block) continue;
       words.copyWithin(list + i, list + i + 1, list + recorded);
       words[list + recorded - 1] = 0;
       break;
     }
-    words[address + THREAD_DESTROYING_COUNT] = depth;
+    words[address + Layout.THREAD_DESTROYING_COUNT] = depth;
   }
 }
 

@@ -4,17 +4,7 @@
  *
  * Imports memory, table, variables, binding.
  */
-import {
-  INTENT_REMOVE,
-  TYPE_SLOT_MASK,
-  TYPE_SLOT_NAMES,
-  TYPE_TAG,
-  TYPE_STATE_LIVE,
-  TYPE_STATE_MASK,
-  BUCKET_COUNT,
-  type TypeSlot,
-  type WordAddress,
-} from '../memory/layout.js';
+import { Layout, type TypeSlot, type WordAddress } from '../memory/layout.js';
 import { enter } from '../memory/grace.js';
 import { entryBlock, entryKey, nextEntry } from '../table/bucket.js';
 import { bucketAddress, hashObject, keyHasHash, objectHigh, splitLevel } from '../table/hash.js';
@@ -26,7 +16,7 @@ import type { View } from './view.js';
 /** Whether an entry of the chain may belong to the type. A plain look; the caller looks again under the lock if it matters. */
 export function chainHasType(words: Int32Array, bucket: WordAddress, slot: TypeSlot): boolean {
   for (let entry = nextEntry(words, bucket, 0); entry !== 0; entry = nextEntry(words, bucket, entry)) {
-    if ((entryKey(words, entry) & TYPE_SLOT_MASK) === slot) return true;
+    if ((entryKey(words, entry) & Layout.TYPE_SLOT_MASK) === slot) return true;
   }
   return false;
 }
@@ -37,11 +27,11 @@ export function unlinkInBucket(variables: Variables, index: number, binding: Bin
   const { words } = table;
   const gone: Unlinked[] = [];
   if (!chainHasType(words, bucketAddress(table.buckets, index), binding.slot)) return gone;
-  const bucket = table.lockIndex(index, INTENT_REMOVE);
+  const bucket = table.lockIndex(index, Layout.INTENT_REMOVE);
   try {
     if (!binding.current) return gone; // a collection that began meanwhile owns them
     for (let entry = nextEntry(words, bucket, 0); entry !== 0; entry = nextEntry(words, bucket, entry)) {
-      if ((entryKey(words, entry) & TYPE_SLOT_MASK) !== binding.slot) continue;
+      if ((entryKey(words, entry) & Layout.TYPE_SLOT_MASK) !== binding.slot) continue;
       const object = variables.objectOf(entryBlock(words, entry));
       gone.push(variables.unlink(bucket, entry, binding, binding.type.dtor, variables.objects.parent(object)));
     }
@@ -68,14 +58,14 @@ export function freeParent(variables: Variables, bindings: Bindings, object: num
   const { words } = table;
   const hash = hashObject(object | 0, objectHigh(object));
   const gone: Unlinked[] = [];
-  const bucket = table.lock(hash, INTENT_REMOVE);
+  const bucket = table.lock(hash, Layout.INTENT_REMOVE);
   try {
     for (let entry = nextEntry(words, bucket, 0); entry !== 0; entry = nextEntry(words, bucket, entry)) {
-      const slot = entryKey(words, entry) & TYPE_SLOT_MASK;
-      if (slot === TYPE_SLOT_NAMES || !keyHasHash(entryKey(words, entry), hash)) continue;
+      const slot = entryKey(words, entry) & Layout.TYPE_SLOT_MASK;
+      if (slot === Layout.TYPE_SLOT_NAMES || !keyHasHash(entryKey(words, entry), hash)) continue;
       if (variables.objectOf(entryBlock(words, entry)) !== object) continue;
-      const tag = Atomics.load(words, typeAddress(memory, slot) + TYPE_TAG);
-      if ((tag & TYPE_STATE_MASK) !== TYPE_STATE_LIVE) continue; // being collected: the sweep destroys it
+      const tag = Atomics.load(words, typeAddress(memory, slot) + Layout.TYPE_TAG);
+      if ((tag & Layout.TYPE_STATE_MASK) !== Layout.TYPE_STATE_LIVE) continue; // being collected: the sweep destroys it
       const binding = bindings.ofSlot(slot);
       gone.push(variables.unlink(bucket, entry, binding, binding.type.dtor, parent));
     }
@@ -106,7 +96,7 @@ export function settleAll(variables: Variables, gone: readonly Unlinked[]): void
 export function* walkType(variables: Variables, binding: Binding): Generator<[Parent, View], void, undefined> {
   const { table, thread, objects } = variables;
   const { words } = table;
-  const first = words[BUCKET_COUNT]!;
+  const first = words[Layout.BUCKET_COUNT]!;
   for (let home = 0; home < first && binding.current; home++) {
     if (thread.interval === 0) enter(thread);
     const found = collectHome(variables, binding, home, first);
@@ -123,18 +113,18 @@ function collectHome(variables: Variables, binding: Binding, home: number, count
   const { table } = variables;
   const { words, buckets } = table;
   for (;;) {
-    const now = words[BUCKET_COUNT]!;
+    const now = words[Layout.BUCKET_COUNT]!;
     const found = new Map<WordAddress, number>();
     for (const index of descendants(home, count, now)) {
       const bucket = bucketAddress(buckets, index);
       for (let entry = nextEntry(words, bucket, 0); entry !== 0; entry = nextEntry(words, bucket, entry)) {
-        if ((entryKey(words, entry) & TYPE_SLOT_MASK) !== binding.slot) continue;
+        if ((entryKey(words, entry) & Layout.TYPE_SLOT_MASK) !== binding.slot) continue;
         const block = entryBlock(words, entry);
         if (block === 0) continue;
         found.set(block, variables.objectOf(block));
       }
     }
-    if (Atomics.load(words, BUCKET_COUNT) === now) return found;
+    if (Atomics.load(words, Layout.BUCKET_COUNT) === now) return found;
   }
 }
 

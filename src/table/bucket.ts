@@ -2,21 +2,13 @@
  * Owns what happens inside one locked chain: finding, adding and clearing entries, adding overflow lines. Every function here is called by
  * the holder of the primary line's BUCKET_LOCK. Imports layout and hash.
  */
-import {
-  BLOCK_IDENTITY,
-  BLOCK_OBJECT_LOW,
-  BUCKET_BLOCKS,
-  BUCKET_ENTRIES,
-  BUCKET_KEYS,
-  BUCKET_NEXT,
-  BUCKET_WORDS,
-  type WordAddress,
-} from '../memory/layout.js';
+import { Layout, type WordAddress } from '../memory/layout.js';
+import { preferredEntry } from './hash.js';
 
 /** An entry is named by the address of its block word. */
 export type EntryAddress = WordAddress;
 
-const BLOCKS_TO_KEYS = BUCKET_KEYS - BUCKET_BLOCKS;
+const BLOCKS_TO_KEYS = Layout.BUCKET_KEYS - Layout.BUCKET_BLOCKS;
 
 export function entryKey(words: Int32Array, entry: EntryAddress): number {
   return words[entry + BLOCKS_TO_KEYS]!;
@@ -28,11 +20,11 @@ export function entryBlock(words: Int32Array, entry: EntryAddress): WordAddress 
 
 /** The entry of exactly this variable, or 0. */
 export function findEntry(words: Int32Array, bucket: WordAddress, key: number, low: number, identity: number): EntryAddress {
-  for (let line = bucket; line !== 0; line = words[line + BUCKET_NEXT]!) {
-    for (let entry = line + BUCKET_BLOCKS; entry < line + BUCKET_BLOCKS + BUCKET_ENTRIES; entry++) {
+  for (let line = bucket; line !== 0; line = words[line + Layout.BUCKET_NEXT]!) {
+    for (let entry = line + Layout.BUCKET_BLOCKS; entry < line + Layout.BUCKET_BLOCKS + Layout.BUCKET_ENTRIES; entry++) {
       if (words[entry + BLOCKS_TO_KEYS] !== key) continue;
       const block = words[entry]!;
-      if (block !== 0 && words[block + BLOCK_OBJECT_LOW] === low && words[block + BLOCK_IDENTITY] === identity) return entry;
+      if (block !== 0 && words[block + Layout.BLOCK_OBJECT_LOW] === low && words[block + Layout.BLOCK_IDENTITY] === identity) return entry;
     }
   }
   return 0;
@@ -40,31 +32,35 @@ export function findEntry(words: Int32Array, bucket: WordAddress, key: number, l
 
 /** The first entry in use after `previous` (0 = from the start), or 0. Every line is aligned to its size. */
 export function nextEntry(words: Int32Array, bucket: WordAddress, previous: EntryAddress): EntryAddress {
-  let line = previous === 0 ? bucket : previous & -BUCKET_WORDS;
-  let entry = previous === 0 ? line + BUCKET_BLOCKS : previous + 1;
+  let line = previous === 0 ? bucket : previous & -Layout.BUCKET_WORDS;
+  let entry = previous === 0 ? line + Layout.BUCKET_BLOCKS : previous + 1;
   for (;;) {
-    for (; entry < line + BUCKET_BLOCKS + BUCKET_ENTRIES; entry++) if (words[entry] !== 0) return entry;
-    line = words[line + BUCKET_NEXT]!;
+    for (; entry < line + Layout.BUCKET_BLOCKS + Layout.BUCKET_ENTRIES; entry++) if (words[entry] !== 0) return entry;
+    line = words[line + Layout.BUCKET_NEXT]!;
     if (line === 0) return 0;
-    entry = line + BUCKET_BLOCKS;
+    entry = line + Layout.BUCKET_BLOCKS;
   }
 }
 
-/** An unused entry of the chain, or 0 if every line is full. */
-export function unusedEntry(words: Int32Array, bucket: WordAddress): EntryAddress {
-  for (let line = bucket; line !== 0; line = words[line + BUCKET_NEXT]!) {
-    for (let entry = line + BUCKET_BLOCKS; entry < line + BUCKET_BLOCKS + BUCKET_ENTRIES; entry++) if (words[entry] === 0) return entry;
+/** An unused entry of the chain for this key, the preferred one of a line if it is free; 0 if every line is full. */
+export function unusedEntry(words: Int32Array, bucket: WordAddress, key: number): EntryAddress {
+  for (let line = bucket; line !== 0; line = words[line + Layout.BUCKET_NEXT]!) {
+    const first = line + Layout.BUCKET_BLOCKS;
+    const preferred = first + preferredEntry(key);
+    if (words[preferred] === 0) return preferred;
+    if (words[preferred + 1] === 0) return preferred + 1;
+    for (let entry = first; entry < first + Layout.BUCKET_ENTRIES; entry++) if (words[entry] === 0) return entry;
   }
   return 0;
 }
 
 /** Empties a fresh line and links it at the end of the chain. The line is empty before it can be seen. */
 export function appendLine(words: Int32Array, bucket: WordAddress, line: WordAddress): EntryAddress {
-  words.fill(0, line, line + BUCKET_WORDS);
+  words.fill(0, line, line + Layout.BUCKET_WORDS);
   let last = bucket;
-  while (words[last + BUCKET_NEXT] !== 0) last = words[last + BUCKET_NEXT]!;
-  Atomics.store(words, last + BUCKET_NEXT, line);
-  return line + BUCKET_BLOCKS;
+  while (words[last + Layout.BUCKET_NEXT] !== 0) last = words[last + Layout.BUCKET_NEXT]!;
+  Atomics.store(words, last + Layout.BUCKET_NEXT, line);
+  return line + Layout.BUCKET_BLOCKS;
 }
 
 /** Publishes a finished block: the key first, then the one word that makes it visible. */

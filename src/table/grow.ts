@@ -7,23 +7,7 @@
  * goes on with its own work, so nobody waits for a rehash, and one insertion pays for a few splits at most.
  */
 import { closeIntent, LINE_CLASS, openIntent } from '../memory/blocks.js';
-import {
-  BUCKET_COUNT,
-  BUCKET_ENTRIES,
-  BUCKET_BLOCKS,
-  BUCKET_LOCK,
-  BUCKET_PAGE_LIMIT,
-  BUCKET_WORDS,
-  GROW_LOCK,
-  INTENT_SPLIT,
-  LOAD_FACTOR,
-  PAGE_FLOOR,
-  PAGE_WORDS,
-  SPACE_LOCK,
-  SPLIT_BUCKET,
-  THREAD_SPLITS,
-  type WordAddress,
-} from '../memory/layout.js';
+import { Layout, type WordAddress } from '../memory/layout.js';
 import { acquire, release, tryAcquire } from '../memory/lock.js';
 import { appendLine, clearEntry, type EntryAddress, entryBlock, entryKey, nextEntry, publishEntry, unusedEntry } from './bucket.js';
 import { bucketAddress, splitLevel } from './hash.js';
@@ -37,14 +21,14 @@ const MAX_BUCKETS = 2 ** 27;
 /** Splits buckets while `entries` are too many for them. Does nothing when another thread is at it. */
 export function growTable(table: Table, entries: number): void {
   const { words, thread } = table;
-  if (entries <= words[BUCKET_COUNT]! * LOAD_FACTOR || !tryAcquire(thread, GROW_LOCK)) return;
-  openIntent(thread, INTENT_SPLIT, GROW_LOCK);
+  if (entries <= words[Layout.BUCKET_COUNT]! * Layout.LOAD_FACTOR || !tryAcquire(thread, Layout.GROW_LOCK)) return;
+  openIntent(thread, Layout.INTENT_SPLIT, Layout.GROW_LOCK);
   try {
-    for (let splits = 0; splits < SPLITS_AT_ONCE && entries > words[BUCKET_COUNT]! * LOAD_FACTOR; splits++) {
+    for (let splits = 0; splits < SPLITS_AT_ONCE && entries > words[Layout.BUCKET_COUNT]! * Layout.LOAD_FACTOR; splits++) {
       if (!splitNext(table)) break;
     }
   } finally {
-    release(thread, GROW_LOCK);
+    release(thread, Layout.GROW_LOCK);
     closeIntent(thread);
   }
 }
@@ -52,33 +36,34 @@ export function growTable(table: Table, entries: number): void {
 /** Splits the next bucket in turn; false when there is no memory for it, which leaves longer chains and nothing worse. */
 function splitNext(table: Table): boolean {
   const { words, thread, buckets } = table;
-  const count = words[BUCKET_COUNT]!;
+  const count = words[Layout.BUCKET_COUNT]!;
   if (count >= MAX_BUCKETS || !reserveBucket(table, count)) return false;
   const bit = splitLevel(count);
   const source = bucketAddress(buckets, count - bit);
   const target = bucketAddress(buckets, count);
-  acquire(thread, source + BUCKET_LOCK);
-  words[target + BUCKET_LOCK] = thread.owner; // nobody else can reach it before the count is published
+  acquire(thread, source + Layout.BUCKET_LOCK);
+  words[target + Layout.BUCKET_LOCK] = thread.owner; // nobody else can reach it before the count is published
   let done = false;
   try {
     if (!reserveLines(table, source, target, bit)) return false;
     for (let entry = nextEntry(words, source, 0); entry !== 0; entry = nextEntry(words, source, entry)) {
       if ((entryKey(words, entry) & bit) === 0) continue;
-      publishEntry(words, unusedEntry(words, target), entryKey(words, entry), entryBlock(words, entry));
+      const key = entryKey(words, entry);
+      publishEntry(words, unusedEntry(words, target, key), key, entryBlock(words, entry));
     }
-    words[SPLIT_BUCKET] = count - bit + 1; // recovery reads this: from here on, whatever moved has to go from the source
-    Atomics.store(words, BUCKET_COUNT, count + 1);
+    words[Layout.SPLIT_BUCKET] = count - bit + 1; // recovery reads this: from here on, whatever moved has to go from the source
+    Atomics.store(words, Layout.BUCKET_COUNT, count + 1);
     for (let entry = nextEntry(words, source, 0); entry !== 0; entry = nextEntry(words, source, entry)) {
       if ((entryKey(words, entry) & bit) !== 0) clearEntry(words, entry);
     }
-    words[SPLIT_BUCKET] = 0;
-    words[thread.address + THREAD_SPLITS]!++;
+    words[Layout.SPLIT_BUCKET] = 0;
+    words[thread.address + Layout.THREAD_SPLITS]!++;
     done = true;
     return true;
   } finally {
-    if (done) release(thread, target + BUCKET_LOCK);
-    else words.fill(0, target, target + BUCKET_WORDS);
-    release(thread, source + BUCKET_LOCK);
+    if (done) release(thread, target + Layout.BUCKET_LOCK);
+    else words.fill(0, target, target + Layout.BUCKET_WORDS);
+    release(thread, source + Layout.BUCKET_LOCK);
   }
 }
 
@@ -90,10 +75,10 @@ function reserveLines(table: Table, source: WordAddress, target: WordAddress, bi
     if ((entryKey(words, entry) & bit) !== 0) moving++;
   }
   const taken: EntryAddress[] = [];
-  for (let room = BUCKET_ENTRIES; room < moving; room += BUCKET_ENTRIES) {
+  for (let room = Layout.BUCKET_ENTRIES; room < moving; room += Layout.BUCKET_ENTRIES) {
     const line = blocks.take(LINE_CLASS);
     if (line === 0) {
-      for (const entry of taken) blocks.put(entry - BUCKET_BLOCKS, LINE_CLASS);
+      for (const entry of taken) blocks.put(entry - Layout.BUCKET_BLOCKS, LINE_CLASS);
       return false;
     }
     taken.push(appendLine(words, target, line));
@@ -104,11 +89,11 @@ function reserveLines(table: Table, source: WordAddress, target: WordAddress, bi
 /** Makes sure the bucket region reaches this far. The memory up to PAGE_FLOOR was never touched and is zero. */
 function reserveBucket(table: Table, index: number): boolean {
   const { words, thread, buckets } = table;
-  const end = bucketAddress(buckets, index) + BUCKET_WORDS;
-  if (end <= words[BUCKET_PAGE_LIMIT]! * PAGE_WORDS) return true;
-  acquire(thread, SPACE_LOCK);
-  const room = words[BUCKET_PAGE_LIMIT]! < words[PAGE_FLOOR]!;
-  if (room) words[BUCKET_PAGE_LIMIT]!++;
-  release(thread, SPACE_LOCK);
+  const end = bucketAddress(buckets, index) + Layout.BUCKET_WORDS;
+  if (end <= words[Layout.BUCKET_PAGE_LIMIT]! * Layout.PAGE_WORDS) return true;
+  acquire(thread, Layout.SPACE_LOCK);
+  const room = words[Layout.BUCKET_PAGE_LIMIT]! < words[Layout.PAGE_FLOOR]!;
+  if (room) words[Layout.BUCKET_PAGE_LIMIT]!++;
+  release(thread, Layout.SPACE_LOCK);
   return room;
 }

@@ -3,7 +3,7 @@
  *
  * The hash is over the object alone, so that all variables of a parent, and its name if it is a string, stand in one chain under one lock.
  */
-import { BUCKET_WORDS, TYPE_SLOT_BITS, TYPE_SLOT_MASK, type TypeSlot, type WordAddress } from '../memory/layout.js';
+import { Layout, type TypeSlot, type WordAddress } from '../memory/layout.js';
 
 const TWO_32 = 2 ** 32;
 
@@ -14,12 +14,12 @@ export function objectHigh(object: number): number {
 
 /** The number again, from its two halves. */
 export function objectNumber(low: number, identity: number): number {
-  return (identity >>> TYPE_SLOT_BITS) * TWO_32 + (low >>> 0);
+  return (identity >>> Layout.TYPE_SLOT_BITS) * TWO_32 + (low >>> 0);
 }
 
 /** Word 1 of a block: upper half of the object, and the type slot. */
 export function identityOf(high: number, slot: TypeSlot): number {
-  return (high << TYPE_SLOT_BITS) | slot;
+  return (high << Layout.TYPE_SLOT_BITS) | slot;
 }
 
 /**
@@ -35,12 +35,20 @@ export function hashObject(low: number, high: number): number {
 
 /** What a bucket holds of an entry: the hash bits that its index does not imply, and the type slot. */
 export function keyOf(hash: number, slot: TypeSlot): number {
-  return (hash & ~TYPE_SLOT_MASK) | slot;
+  return (hash & ~Layout.TYPE_SLOT_MASK) | slot;
+}
+
+/**
+ * The first of the two neighbouring entries of a line, 0…5, of which a variable takes the first free one: bits 24–31 of the hash, which key and hash
+ * share.
+ */
+export function preferredEntry(key: number): number {
+  return ((key >>> 24) * Layout.PREFERENCES) >>> 8;
 }
 
 /** Whether a key in a bucket belongs to an object of this hash, whatever its type. */
 export function keyHasHash(key: number, hash: number): boolean {
-  return ((key ^ hash) & ~TYPE_SLOT_MASK) === 0;
+  return ((key ^ hash) & ~Layout.TYPE_SLOT_MASK) === 0;
 }
 
 /** Largest power of two not above the number of buckets. */
@@ -56,5 +64,5 @@ export function bucketIndex(hash: number, bucketCount: number): number {
 }
 
 export function bucketAddress(buckets: WordAddress, index: number): WordAddress {
-  return buckets + index * BUCKET_WORDS;
+  return buckets + index * Layout.BUCKET_WORDS;
 }

@@ -4,15 +4,7 @@
  */
 import type { Blocks } from '../memory/blocks.js';
 import { closeIntent, LINE_CLASS, openIntent } from '../memory/blocks.js';
-import {
-  BUCKET_COUNT,
-  BUCKET_LOCK,
-  ENTRY_BATCH,
-  ENTRY_COUNT,
-  THREAD_ENTRY_DELTA,
-  THREAD_INTENT_BUCKET,
-  type WordAddress,
-} from '../memory/layout.js';
+import { Layout, type WordAddress } from '../memory/layout.js';
 import { acquire, release } from '../memory/lock.js';
 import type { Memory } from '../memory/reservation.js';
 import type { Thread } from '../memory/threads.js';
@@ -34,31 +26,31 @@ export class Table {
     this.blocks = blocks;
     this.words = memory.words;
     this.buckets = memory.buckets;
-    this.#delta = thread.address + THREAD_ENTRY_DELTA;
+    this.#delta = thread.address + Layout.THREAD_ENTRY_DELTA;
   }
 
   get bucketCount(): number {
-    return this.words[BUCKET_COUNT]!;
+    return this.words[Layout.BUCKET_COUNT]!;
   }
 
   /** Opens the intent and locks the bucket that is the hash's own at the moment the lock is held. Pair with `unlock`. */
   lock(hash: number, intent: number): WordAddress {
     const { words, thread } = this;
     for (let opened = false; ; opened = true) {
-      const count = words[BUCKET_COUNT]!;
+      const count = words[Layout.BUCKET_COUNT]!;
       const bucket = bucketAddress(this.buckets, bucketIndex(hash, count));
-      if (opened) words[thread.address + THREAD_INTENT_BUCKET] = bucket;
+      if (opened) words[thread.address + Layout.THREAD_INTENT_BUCKET] = bucket;
       else openIntent(thread, intent, bucket);
-      acquire(thread, bucket + BUCKET_LOCK);
-      const now = Atomics.load(words, BUCKET_COUNT);
+      acquire(thread, bucket + Layout.BUCKET_LOCK);
+      const now = Atomics.load(words, Layout.BUCKET_COUNT);
       // A split of this very bucket holds its lock, so the answer cannot change while we do.
       if (now === count || bucketAddress(this.buckets, bucketIndex(hash, now)) === bucket) return bucket;
-      release(thread, bucket + BUCKET_LOCK);
+      release(thread, bucket + Layout.BUCKET_LOCK);
     }
   }
 
   unlock(bucket: WordAddress): void {
-    release(this.thread, bucket + BUCKET_LOCK);
+    release(this.thread, bucket + Layout.BUCKET_LOCK);
     closeIntent(this.thread);
   }
 
@@ -66,13 +58,13 @@ export class Table {
   lockIndex(index: number, intent: number): WordAddress {
     const bucket = bucketAddress(this.buckets, index);
     openIntent(this.thread, intent, bucket);
-    acquire(this.thread, bucket + BUCKET_LOCK);
+    acquire(this.thread, bucket + Layout.BUCKET_LOCK);
     return bucket;
   }
 
-  /** Room for one more entry in a locked chain, or 0 when the memory for another line is missing. */
-  roomIn(bucket: WordAddress): EntryAddress {
-    const entry = unusedEntry(this.words, bucket);
+  /** Room for one more entry of this key in a locked chain, or 0 when the memory for another line is missing. */
+  roomIn(bucket: WordAddress, key: number): EntryAddress {
+    const entry = unusedEntry(this.words, bucket, key);
     if (entry !== 0) return entry;
     const line = this.blocks.take(LINE_CLASS);
     return line === 0 ? 0 : appendLine(this.words, bucket, line);
@@ -83,9 +75,9 @@ export class Table {
     const { words } = this;
     const delta = words[this.#delta]! + change;
     words[this.#delta] = delta;
-    if (delta < ENTRY_BATCH && delta > -ENTRY_BATCH) return;
+    if (delta < Layout.ENTRY_BATCH && delta > -Layout.ENTRY_BATCH) return;
     words[this.#delta] = 0;
-    const total = Atomics.add(words, ENTRY_COUNT, delta) + delta;
+    const total = Atomics.add(words, Layout.ENTRY_COUNT, delta) + delta;
     if (delta > 0) growTable(this, total);
   }
 
@@ -96,7 +88,7 @@ export class Table {
 
   /** Adds what is not yet counted, before the thread leaves. */
   settleCount(): void {
-    Atomics.add(this.words, ENTRY_COUNT, this.words[this.#delta]!);
+    Atomics.add(this.words, Layout.ENTRY_COUNT, this.words[this.#delta]!);
     this.words[this.#delta] = 0;
   }
 }

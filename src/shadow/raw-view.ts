@@ -1,0 +1,115 @@
+/**
+ * Owns the view of variables declared by `size`: bytes, and numbers at byte offsets. Reads and writes the data words of a block. Imports memory,
+ * atomics and view.
+ */
+import { describe, ShadowError } from '../errors.js';
+import { Layout } from '../memory/layout.js';
+import type { Memory } from '../memory/reservation.js';
+import { type AtomicPlace, requireBigint, requireRange } from './atomics.js';
+import type { RawFields } from './type.js';
+import { View } from './view.js';
+
+const DATA_BYTES = Layout.BLOCK_DATA * 4;
+
+/** The view of a variable declared by `size`: bytes, and numbers (little-endian) at byte offsets. */
+export class RawView extends View<RawFields> {
+  /** A copy of all bytes. */
+  toBytes(): Uint8Array {
+    return new Uint8Array(this.$span());
+  }
+
+  /** Copies bytes in, from byte `offset` on. */
+  setBytes(source: Uint8Array, offset = 0): void {
+    if (!(source instanceof Uint8Array)) {
+      throw new ShadowError('ERR_SHADOW_FIELD_VALUE', `setBytes takes a Uint8Array, not ${describe(source)}`);
+    }
+    this.$at(offset, source.length, 1);
+    this.$span().set(source, offset);
+  }
+
+  getInt8(offset: number): number {
+    return this.$touch().bytes.getInt8(this.$at(offset, 1, 1));
+  }
+
+  getUint8(offset: number): number {
+    return this.$touch().bytes.getUint8(this.$at(offset, 1, 1));
+  }
+
+  getInt32(offset: number): number {
+    return this.$touch().words[this.$at(offset, 4, 4) / 4]!;
+  }
+
+  getUint32(offset: number): number {
+    return this.$touch().uwords[this.$at(offset, 4, 4) / 4]!;
+  }
+
+  getFloat64(offset: number): number {
+    return this.$touch().doubles[this.$at(offset, 8, 8) / 8]!;
+  }
+
+  getBigInt64(offset: number): bigint {
+    return this.$touch().longs[this.$at(offset, 8, 8) / 8]!;
+  }
+
+  setInt8(offset: number, value: number): void {
+    requireRange(value, -128, 127);
+    this.$touch().bytes.setInt8(this.$at(offset, 1, 1), value);
+  }
+
+  setUint8(offset: number, value: number): void {
+    requireRange(value, 0, 255);
+    this.$touch().bytes.setUint8(this.$at(offset, 1, 1), value);
+  }
+
+  setInt32(offset: number, value: number): void {
+    requireRange(value, -(2 ** 31), 2 ** 31 - 1);
+    this.$touch().words[this.$at(offset, 4, 4) / 4] = value;
+  }
+
+  setUint32(offset: number, value: number): void {
+    requireRange(value, 0, 2 ** 32 - 1);
+    this.$touch().uwords[this.$at(offset, 4, 4) / 4] = value;
+  }
+
+  setFloat64(offset: number, value: number): void {
+    if (typeof value !== 'number') throw new ShadowError('ERR_SHADOW_FIELD_VALUE', `setFloat64 takes a number, not ${describe(value)}`);
+    this.$touch().doubles[this.$at(offset, 8, 8) / 8] = value;
+  }
+
+  setBigInt64(offset: number, value: bigint): void {
+    requireBigint('setBigInt64', `at byte ${offset}`, value);
+    this.$touch().longs[this.$at(offset, 8, 8) / 8] = value;
+  }
+
+  /** @internal The byte address of an offset, after checking that the value lies inside the variable and is aligned (so it cannot tear). */
+  $at(offset: number, length: number, alignment: number): number {
+    const { size, id } = this.$binding.type;
+    if (!Number.isInteger(offset) || offset < 0 || offset + length > size || offset % alignment !== 0) {
+      throw new ShadowError(
+        'ERR_SHADOW_FIELD',
+        `${length} bytes at offset ${describe(offset)} of type ${id}: it has ${size} bytes, and values are aligned to their size`,
+      );
+    }
+    return this.$block * 4 + DATA_BYTES + offset;
+  }
+
+  /** @internal */
+  $span(): Uint8Array {
+    return new Uint8Array(this.$touch().buffer, this.$block * 4 + DATA_BYTES, this.$binding.type.size);
+  }
+
+  /** @internal */
+  override $locate(memory: Memory, _operation: string, field: string): AtomicPlace {
+    return [memory.words, this.$at(Number(field), 4, 4) / 4, 'i32'];
+  }
+
+  /** @internal */
+  override $values(): Record<string, unknown> {
+    return { bytes: this.toBytes() };
+  }
+
+  /** @internal */
+  override $assign(values: object): void {
+    if ('bytes' in values) this.setBytes(values.bytes as Uint8Array);
+  }
+}
