@@ -1,30 +1,22 @@
 /**
- * Owns blocks: size classes, pages, the free lists and the way of a freed block back to reuse.
+ * Owns blocks: the free lists, and the way of a freed block back to reuse.
  *
  * A page of 64 KiB belongs to one size class while any of its blocks is in use. A thread takes blocks from its own list or from the page it
  * is carving, without a lock, because both lie in its own slot. Lists that grow too long go in batches to the global list of the class,
- * under CLASS_LOCK; pages are taken and given back under SPACE_LOCK. A removed block is *retired* first and becomes free only when its
+ * under CLASS_LOCK; pages come from pages.ts. A removed block is *retired* first and becomes free only when its
  * grace period is over.
  *
- * Class 0 is bucket lines: 64 bytes without a block header, aligned to a cache line.
- *
- * Recovery reads THREAD_INTENT_BLOCK: a block leaves a list only after its address stands there. Imports layout, reservation, threads,
- * lock and grace.
+ * Recovery reads THREAD_INTENT_BLOCK: a block leaves a list only after its address stands there. Imports layout, classes, grace,
+ * intent, lock, pages.
  */
-import { invariant } from '../errors.js';
+import { CLASS_BLOCK_WORDS, classAddress } from './classes.js';
 import { graceHorizon, isPast, retirementEpoch } from './grace.js';
+import { closeIntent, openIntent } from './intent.js';
 import { Layout, type WordAddress } from './layout.js';
 import { acquire, release, tryAcquire } from './lock.js';
+import { classOfAddress, returnWholePages, takePage } from './pages.js';
 import type { Memory } from './reservation.js';
 import type { Thread } from './threads.js';
-
-/** The largest block is a whole page. */
-export const MAX_DATA_BYTES = Layout.PAGE_WORDS * 4 - Layout.BLOCK_HEADER_BYTES;
-export const LINE_CLASS = 0;
-
-/** Words per block of each class. Multiples of 8 bytes up to 128, then four steps to each doubling: at most a quarter is lost. */
-export const CLASS_BLOCK_WORDS: readonly number[] = sizeClasses();
-const CLASS_OF_PAIRS = classTable();
 
 /** Blocks that move between a thread and the global list at once. */
 const BATCH = 32;
@@ -32,38 +24,6 @@ const BATCH = 32;
 const CACHE_LIMIT = 2 * BATCH;
 /** Retired blocks a thread lets gather before it looks for a past grace period. */
 const RETIRED_BATCH = 64;
-
-function sizeClasses(): number[] {
-  const words: number[] = [Layout.LINE_WORDS];
-  for (let size = 6; size <= 32; size += 2) words.push(size);
-  for (let base = 32; base < 4096; base *= 2) {
-    for (let quarter = 1; quarter <= 4; quarter++) words.push(base + (base / 4) * quarter);
-  }
-  words.push(5460, 8192, Layout.PAGE_WORDS);
-  invariant(words.length <= Layout.MAX_CLASSES, 'more size classes than the layout has room for');
-  return words;
-}
-
-/** Class by block size in pairs of words. */
-function classTable(): Uint8Array {
-  const table = new Uint8Array(Layout.PAGE_WORDS / 2 + 1);
-  let sizeClass = 1;
-  for (let pairs = 0; pairs < table.length; pairs++) {
-    while ((CLASS_BLOCK_WORDS[sizeClass] ?? 0) < pairs * 2) sizeClass++;
-    table[pairs] = sizeClass;
-  }
-  return table;
-}
-
-/** The size class of variables with so many bytes of data. */
-export function classOfDataBytes(bytes: number): number {
-  return CLASS_OF_PAIRS[(Layout.BLOCK_HEADER_BYTES + bytes + 7) >>> 3]!;
-}
-
-/** Class of the page an address lies in, −1 if the page holds no blocks. */
-export function classOfAddress(memory: Memory, address: WordAddress): number {
-  return memory.words[memory.pageTable + (address >>> Layout.PAGE_SHIFT) * Layout.PAGE_ENTRY_WORDS + Layout.PAGE_CLASS]! - 1;
-}
 
 /** One thread's access to blocks. */
 export class Blocks {
@@ -167,7 +127,8 @@ export class Blocks {
       count += words[classAddress(sizeClass) + Layout.CLASS_COUNT]!;
     if (count !== this.#fruitlessCount) {
       let pages = 0;
-      for (let sizeClass = 0; sizeClass < CLASS_BLOCK_WORDS.length; sizeClass++) pages += this.#freePages(sizeClass);
+      for (let sizeClass = 0; sizeClass < CLASS_BLOCK_WORDS.length; sizeClass++)
+        pages += returnWholePages(this.#memory, this.#thread, sizeClass);
       this.#fruitlessCount = pages === 0 ? count : -1;
     }
     this.#close();
@@ -230,41 +191,13 @@ export class Blocks {
       if (words[cache + Layout.CACHE_HEAD] !== 0) return this.take(sizeClass);
     }
     if (words[classAddress(sizeClass) + Layout.CLASS_HEAD] !== 0 && this.#takeBatch(sizeClass, cache)) return this.take(sizeClass);
-    const page = this.#takePage(sizeClass);
+    const page = takePage(this.#memory, this.#thread, sizeClass);
     if (page === 0) return 0;
     const size = CLASS_BLOCK_WORDS[sizeClass]!;
-    const generation = words[this.#pageEntry(page >>> Layout.PAGE_SHIFT) + Layout.PAGE_GENERATION]!;
-    if (generation !== 0 && sizeClass !== LINE_CLASS) {
-      for (let block = page; block + size <= page + Layout.PAGE_WORDS; block += size) words[block + Layout.BLOCK_GENERATION] = generation;
-    }
     words[cache + Layout.CARVE_END] = page + Layout.PAGE_WORDS;
     words[cache + Layout.CARVE_NEXT] = page + 2 * size <= page + Layout.PAGE_WORDS ? page + size : 0;
     words[address + Layout.THREAD_INTENT_BLOCK] = page;
     return page;
-  }
-
-  /** A page for blocks of the class, or 0. Page 0 is the header, so its address is free to mean "none". */
-  #takePage(sizeClass: number): WordAddress {
-    const words = this.#words;
-    acquire(this.#thread, Layout.SPACE_LOCK);
-    let page = words[Layout.FREE_PAGE_HEAD]!;
-    if (page !== 0) {
-      words[Layout.FREE_PAGE_HEAD] = words[this.#pageEntry(page) + Layout.PAGE_NEXT]!;
-      words[Layout.FREE_PAGE_COUNT]!--;
-    } else if (words[Layout.PAGE_FLOOR]! > words[Layout.BUCKET_PAGE_LIMIT]!) {
-      page = words[Layout.PAGE_FLOOR]! - 1;
-      words[Layout.PAGE_FLOOR] = page;
-    }
-    if (page !== 0) {
-      words[this.#pageEntry(page) + Layout.PAGE_CLASS] = sizeClass + 1;
-      if (words[Layout.MEMORY_PRESSURE] !== 0) Atomics.store(words, Layout.MEMORY_PRESSURE, 0);
-    }
-    release(this.#thread, Layout.SPACE_LOCK);
-    return page << Layout.PAGE_SHIFT;
-  }
-
-  #pageEntry(page: number): WordAddress {
-    return this.#memory.pageTable + page * Layout.PAGE_ENTRY_WORDS;
   }
 
   #takeBatch(sizeClass: number, cache: WordAddress): boolean {
@@ -352,74 +285,6 @@ export class Blocks {
     this.#freeList(Layout.ORPHANS, horizon);
     release(this.#thread, Layout.THREAD_LOCK);
   }
-
-  /** Takes pages whose blocks are all on the global list of the class off that list and makes them free pages. */
-  #freePages(sizeClass: number): number {
-    const words = this.#words;
-    const global = classAddress(sizeClass);
-    const capacity = Math.floor(Layout.PAGE_WORDS / CLASS_BLOCK_WORDS[sizeClass]!);
-    if (words[global + Layout.CLASS_COUNT]! < capacity) return 0;
-    acquire(this.#thread, global + Layout.CLASS_LOCK);
-    const free = new Map<number, number>();
-    for (let block = words[global + Layout.CLASS_HEAD]!; block !== 0; block = words[block + Layout.BLOCK_NEXT]!) {
-      const page = block >>> Layout.PAGE_SHIFT;
-      free.set(page, (free.get(page) ?? 0) + 1);
-    }
-    const whole = new Set<number>();
-    for (const [page, count] of free) if (count === capacity) whole.add(page);
-    if (whole.size > 0) {
-      let kept = 0;
-      let head = 0;
-      const generations = new Map<number, number>();
-      for (let block = words[global + Layout.CLASS_HEAD]!; block !== 0;) {
-        const next = words[block + Layout.BLOCK_NEXT]!;
-        if (!whole.has(block >>> Layout.PAGE_SHIFT)) {
-          words[block + Layout.BLOCK_NEXT] = head;
-          head = block;
-          kept++;
-        } else if (sizeClass !== LINE_CLASS) {
-          const page = block >>> Layout.PAGE_SHIFT;
-          generations.set(page, Math.max(generations.get(page) ?? 0, words[block + Layout.BLOCK_GENERATION]! | 1));
-        }
-        block = next;
-      }
-      words[global + Layout.CLASS_HEAD] = head;
-      words[global + Layout.CLASS_COUNT] = kept;
-      // An old view knows its block by address and generation, and the next class may begin a block at any address of the page.
-      for (const [page, generation] of generations) words[this.#pageEntry(page) + Layout.PAGE_GENERATION] = generation;
-    }
-    release(this.#thread, global + Layout.CLASS_LOCK);
-    if (whole.size === 0) return 0;
-    acquire(this.#thread, Layout.SPACE_LOCK);
-    for (const page of whole) {
-      words[this.#pageEntry(page) + Layout.PAGE_CLASS] = 0;
-      words[this.#pageEntry(page) + Layout.PAGE_NEXT] = words[Layout.FREE_PAGE_HEAD]!;
-      words[Layout.FREE_PAGE_HEAD] = page;
-      words[Layout.FREE_PAGE_COUNT]!++;
-    }
-    release(this.#thread, Layout.SPACE_LOCK);
-    return whole.size;
-  }
-}
-
-/** Word address of a class's global list. */
-export function classAddress(sizeClass: number): WordAddress {
-  return Layout.CLASSES + sizeClass * Layout.CLASS_WORDS;
-}
-
-/** Says what the thread is about to change, before it takes the lock at `bucket`. Intents do not nest. */
-export function openIntent(thread: Thread, intent: number, bucket: WordAddress): void {
-  const { words, address } = thread;
-  words[address + Layout.THREAD_INTENT_SEQUENCE]!++;
-  words[address + Layout.THREAD_INTENT_BUCKET] = bucket;
-  words[address + Layout.THREAD_INTENT_BLOCK] = 0;
-  words[address + Layout.THREAD_INTENT] = intent;
-}
-
-export function closeIntent(thread: Thread): void {
-  const { words, address } = thread;
-  words[address + Layout.THREAD_INTENT] = 0;
-  words[address + Layout.THREAD_INTENT_SEQUENCE]!++;
 }
 
 /** Makes a block of a class ready for a new variable: dead identity, next even generation, free lock, zeroed data. */

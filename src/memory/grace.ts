@@ -13,6 +13,8 @@ import { Layout } from './layout.js';
 import type { Memory } from './reservation.js';
 import type { Thread } from './threads.js';
 
+/** Where Atomics.store is an exchange and nothing passes it; elsewhere a plain load could. */
+const STORES_FENCE = process.arch === 'x64' || process.arch === 'ia32';
 const EPOCH_STEP = 2; // the epoch stays odd, so that 0 always means quiescent
 
 /**
@@ -36,9 +38,9 @@ export function leave(thread: Thread): void {
   Atomics.store(thread.words, thread.address + Layout.THREAD_EPOCH, 0);
 }
 
-/** The epoch to retire a block with; to be read after its unlink. */
+/** The epoch to retire a block with; to be read after its unlink, whose Atomics.store is the fence on x86. */
 export function retirementEpoch(words: Int32Array): number {
-  return Atomics.load(words, Layout.GRACE_EPOCH);
+  return STORES_FENCE ? words[Layout.GRACE_EPOCH]! : Atomics.load(words, Layout.GRACE_EPOCH);
 }
 
 /** Moves the epoch on if it can, and returns the horizon: blocks retired in an epoch before it cannot be held by anyone. */

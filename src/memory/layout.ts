@@ -108,7 +108,7 @@ export const enum Layout {
   /** One entry per page of the reservation, guarded by SPACE_LOCK. */
   PAGE_CLASS = 0, // size class + 1 while the page holds blocks, 0 otherwise
   PAGE_NEXT = 1, // free-page list: index of the next free page
-  PAGE_GENERATION = 2, // where the generations of its blocks begin: above all that any block of the page ever had
+  PAGE_GENERATION = 2, // where the generations of its blocks begin: above all that any block of the page ever had; under CLASS_LOCK
   PAGE_ENTRY_WORDS = 3,
 
   // --- Types ------------------------------------------------------------------------------------------------------------------------
@@ -210,7 +210,7 @@ export const enum Layout {
   BUCKET_LOCK = 0, // 0, or owner slot + 1; bit 31: someone waits. Unused in an overflow line
   BUCKET_NEXT = 1, // word address of the overflow line, 0 = none; written once, under BUCKET_LOCK
   BUCKET_KEYS = 2,
-  BUCKET_BLOCKS = 9,
+  BUCKET_BLOCKS = 9, // BUCKET_KEYS + BUCKET_ENTRIES: the block word of a key is BUCKET_ENTRIES behind it
   BUCKET_ENTRIES = 7,
   PREFERENCES = 6, // pairs of neighbouring entries, of which the hash prefers one
   FIRST_BUCKETS = 2048, // 2 ** TYPE_SLOT_BITS: see above

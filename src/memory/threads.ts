@@ -29,6 +29,9 @@ export class Thread {
   constructing: WordAddress = 0;
   /** Block whose variable lock this thread holds, 0 = none. */
   locked: WordAddress = 0;
+  /** Whether destructors wait for that lock to be released, and what runs them then; set by the store. */
+  deferred = false;
+  onUnlocked: () => void = () => undefined;
   /** How many destructors are on the stack. */
   destroying = 0;
   disposed = false;

@@ -4,7 +4,7 @@
  * binding in every thread is out of date. Reads type slots; writes none but WARNED_IDS. Imports memory, objects and (as types) type and view.
  */
 import { ShadowError } from '../errors.js';
-import { classOfDataBytes } from '../memory/blocks.js';
+import { classOfDataBytes } from '../memory/classes.js';
 import { Layout, type TypeSlot, type WordAddress } from '../memory/layout.js';
 import type { Memory } from '../memory/reservation.js';
 import type { Thread } from '../memory/threads.js';

@@ -6,7 +6,7 @@
  * its own lists either under one or with THREAD_INTENT_SEQUENCE odd, so with all of them held the threads come to rest; the lists are read again until
  * no sequence changed meanwhile.
  */
-import { CLASS_BLOCK_WORDS, classAddress, LINE_CLASS } from '../memory/blocks.js';
+import { CLASS_BLOCK_WORDS, classAddress, LINE_CLASS } from '../memory/classes.js';
 import { Layout, type TypeSlot, type WordAddress } from '../memory/layout.js';
 import { acquire, release } from '../memory/lock.js';
 import type { Memory } from '../memory/reservation.js';
@@ -274,8 +274,10 @@ function retiredList(words: Int32Array, at: WordAddress): CollectedList {
 function threadLists(words: Int32Array, address: WordAddress): CollectedList[] {
   const lists = [retiredList(words, address + Layout.THREAD_RETIRED), retiredList(words, address + Layout.THREAD_RETIRED_OLDER)];
   const destroying = Math.min(words[address + Layout.THREAD_DESTROYING_COUNT]!, Layout.THREAD_DESTROYING_WORDS);
-  const pending = [...words.subarray(address + Layout.THREAD_DESTROYING, address + Layout.THREAD_DESTROYING + destroying)];
-  lists.push({ members: pending, place: 'destroying', sizeClass: -1, count: destroying, at: address + Layout.THREAD_DESTROYING });
+  const record = address + Layout.THREAD_DESTROYING;
+  // Gaps are left where destructors nested deeper than the record.
+  const pending = [...words.subarray(record, record + destroying)].filter((block) => block !== 0);
+  lists.push({ members: pending, place: 'destroying', sizeClass: -1, count: pending.length, at: address + Layout.THREAD_DESTROYING });
   for (let sizeClass = 0; sizeClass < CLASS_BLOCK_WORDS.length; sizeClass++) {
     const at = address + Layout.THREAD_CLASSES + sizeClass * Layout.CACHE_WORDS;
     const count = words[at + Layout.CACHE_COUNT]!;

@@ -1,7 +1,7 @@
 /**
  * Owns the numbers a store tells about itself. Reads all regions plainly; writes nothing. Imports memory and binding.
  */
-import { CLASS_BLOCK_WORDS, LINE_CLASS } from '../memory/blocks.js';
+import { CLASS_BLOCK_WORDS, LINE_CLASS } from '../memory/classes.js';
 import { Layout, type TypeSlot } from '../memory/layout.js';
 import type { Memory } from '../memory/reservation.js';
 import { threadSlotAddress } from '../memory/threads.js';

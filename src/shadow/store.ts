@@ -136,9 +136,9 @@ export class ShadowStore {
   /** Frees the variable of <obj, type> and runs its destructor; false if there is none. */
   free(obj: Parent, type: AnyShadowType): boolean {
     const binding = this.#bind(type);
-    this.#variables.requireWritable('free');
+    if (this.#thread.constructing !== 0) this.#variables.requireWritable('free');
     if (this.#thread.interval === 0) enter(this.#thread);
-    const object = this.objects.find(obj);
+    const object = typeof obj === 'number' && (obj | 0) === obj && obj >= 0 ? obj : this.objects.find(obj);
     return object >= 0 && this.#variables.remove(binding, object, obj);
   }
 
@@ -157,7 +157,7 @@ export class ShadowStore {
     this.#variables.requireWritable('freeObject');
     if (this.#thread.interval === 0) enter(this.#thread);
     const object = this.objects.find(obj);
-    return object < 0 ? 0 : freeParent(this.#variables, this.#bindings, object, obj);
+    return object < 0 ? 0 : freeParent(this.#variables, this.#bindings, object);
   }
 
   /**

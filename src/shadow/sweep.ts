@@ -10,7 +10,7 @@ import { bucketAddress } from '../table/hash.js';
 import { type Binding, typeAddress } from './binding.js';
 import { nextTag } from './tags.js';
 import type { Variables } from './variables.js';
-import { settleAll, unlinkInBucket } from './walk.js';
+import { freeInBucket } from './walk.js';
 
 /** Buckets that one step visits: well under a millisecond when few of them hold anything. */
 const SLICE_BUCKETS = 1024;
@@ -60,19 +60,24 @@ export class Collection {
   #sweep(index: number): void {
     const variables = this.#variables;
     const { table, thread } = variables;
+    const { words } = table;
     // An allocation that found the type alive may still be about to publish here. Once the lock was seen free (or was held by us), whoever locks
     // the bucket later sees the raised tag, and whoever held it before has published.
     const lock = bucketAddress(table.buckets, index) + Layout.BUCKET_LOCK;
-    if (Atomics.load(table.words, lock) !== 0) {
+    if (Atomics.load(words, lock) !== 0) {
       acquire(thread, lock);
       release(thread, lock);
     }
-    const gone = unlinkInBucket(variables, index, this.#binding);
-    this.#destroyed += gone.length;
-    try {
-      settleAll(variables, gone);
-    } catch (error) {
-      this.#failures.push(error);
+    for (;;) {
+      const before = words[this.#binding.counter]!;
+      try {
+        freeInBucket(variables, index, this.#binding);
+        this.#destroyed += before - words[this.#binding.counter]!;
+        return;
+      } catch (error) {
+        this.#destroyed += before - words[this.#binding.counter]!;
+        this.#failures.push(error); // the rest of the bucket is still there
+      }
     }
   }
 

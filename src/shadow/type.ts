@@ -4,7 +4,7 @@
  * destructor on them. Touches no shared memory; imports fields, view and errors.
  */
 import { describe, ShadowError } from '../errors.js';
-import { MAX_DATA_BYTES } from '../memory/blocks.js';
+import { MAX_DATA_BYTES } from '../memory/classes.js';
 import type { Binding } from './binding.js';
 import { type Field, type Fields, type AtomicFields, layoutFields } from './fields.js';
 import { type Parent } from './objects.js';
@@ -45,6 +45,7 @@ export class ShadowType<F extends Fields = Fields, Data = unknown> {
   readonly size: number;
   /** In declared order; empty for a raw type. */
   readonly fields: readonly Field[];
+  readonly fieldNames: ReadonlySet<string>;
   readonly ctor: ((obj: Parent, view: ViewOf<F>, data: Data) => void) | undefined;
   readonly dtor: ((obj: Parent, view: ViewOf<F>) => void) | undefined;
   /** @internal */
@@ -75,6 +76,7 @@ export class ShadowType<F extends Fields = Fields, Data = unknown> {
     this.id = id;
     this.size = layout.size;
     this.fields = layout.fields;
+    this.fieldNames = new Set(layout.fields.map(({ name }) => name));
     this.ctor = ctor as typeof this.ctor;
     this.dtor = dtor as typeof this.dtor;
     this.$atomics = layout.atomics;

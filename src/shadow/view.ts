@@ -78,10 +78,10 @@ export class View<F extends Fields = Fields> implements FieldTarget {
     for (let i = 0; i < names.length; i++) {
       if (names[i] !== field) continue;
       if (kinds[i] === 'u32' && ((value as number) | 0) === value) {
-        return Atomics.add(memory.uwords, this.$block + words[i]!, value as number) as Operand<F, N>;
+        return Atomics.add(memory.uwords, this.$block + words[i]!, value) as Operand<F, N>;
       }
       if (kinds[i] === 'i32' && ((value as number) | 0) === value) {
-        return Atomics.add(memory.words, this.$block + words[i]!, value as number) as Operand<F, N>;
+        return Atomics.add(memory.words, this.$block + words[i]!, value) as Operand<F, N>;
       }
       break;
     }
@@ -142,10 +142,10 @@ export class View<F extends Fields = Fields> implements FieldTarget {
    * throws or if a value does not fit. Runs under the variable's lock.
    * @throws ERR_SHADOW_LOCK_NESTED, ERR_SHADOW_FIELD_VALUE, ERR_SHADOW_ASYNC
    */
-  update(fn: (draft: FieldValues<F>) => Partial<FieldValues<F>> | void): void {
+  update(fn: (draft: FieldValues<F>) => unknown): void {
     this.$locked(() => {
       const draft = this.$values();
-      const returned: unknown = fn(draft as FieldValues<F>);
+      const returned = fn(draft as FieldValues<F>);
       refusePromise(returned, 'the function given to update()');
       this.$assign(typeof returned === 'object' && returned !== null ? returned : draft);
     });
@@ -176,6 +176,10 @@ export class View<F extends Fields = Fields> implements FieldTarget {
     } finally {
       thread.locked = 0;
       releaseVariable(thread, block);
+      if (thread.deferred) {
+        thread.deferred = false;
+        thread.onUnlocked();
+      }
     }
   }
 
@@ -186,17 +190,15 @@ export class View<F extends Fields = Fields> implements FieldTarget {
     return values;
   }
 
-  /** @internal */
+  /** @internal Writes the fields that `values` has, after checking all of them. */
   $assign(values: object): void {
-    const { fields, id } = this.$binding.type;
-    for (const [name, value] of Object.entries(values)) {
-      const field = fields.find((candidate) => candidate.name === name);
-      if (field === undefined) throw new ShadowError('ERR_SHADOW_FIELD', `type ${id} has no field ${describe(name)}`);
-      field.check(value);
+    const { fields, fieldNames, id } = this.$binding.type;
+    const given = values as Record<string, unknown>;
+    for (const name in given) {
+      if (!fieldNames.has(name)) throw new ShadowError('ERR_SHADOW_FIELD', `type ${id} has no field ${describe(name)}`);
     }
-    for (const field of fields) {
-      if (Object.hasOwn(values, field.name)) field.set.call(this, (values as Record<string, unknown>)[field.name]);
-    }
+    for (const field of fields) if (field.name in given) field.check(given[field.name]);
+    for (const field of fields) if (field.name in given) field.set.call(this, given[field.name] as never);
   }
 
   /** @internal */

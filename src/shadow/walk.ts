@@ -10,83 +10,93 @@ import { entryBlock, entryKey, nextEntry } from '../table/bucket.js';
 import { bucketAddress, hashObject, keyHasHash, objectHigh, splitLevel } from '../table/hash.js';
 import { type Binding, type Bindings, typeAddress } from './binding.js';
 import type { Parent } from './objects.js';
-import type { Unlinked, Variables } from './variables.js';
+import type { Unlinked } from './destruction.js';
+import type { Variables } from './variables.js';
 import type { View } from './view.js';
 
-/** Whether an entry of the chain may belong to the type. A plain look; the caller looks again under the lock if it matters. */
-export function chainHasType(words: Int32Array, bucket: WordAddress, slot: TypeSlot): boolean {
+/** How many entries of a chain belong to the type, at a look without the lock. */
+function countInChain(words: Int32Array, bucket: WordAddress, slot: TypeSlot): number {
+  let count = 0;
   for (let entry = nextEntry(words, bucket, 0); entry !== 0; entry = nextEntry(words, bucket, entry)) {
-    if ((entryKey(words, entry) & Layout.TYPE_SLOT_MASK) === slot) return true;
+    if ((entryKey(words, entry) & Layout.TYPE_SLOT_MASK) === slot) count++;
   }
-  return false;
+  return count;
 }
 
-/** Unlinks every variable of a slot in one bucket, which is locked only if a look before found any. `settleAll` has to follow. */
-export function unlinkInBucket(variables: Variables, index: number, binding: Binding): Unlinked[] {
+/** Variables unlinked under one hold of a bucket lock: as many as leave room in THREAD_DESTROYING for what their destructors free. */
+const UNLINK_BATCH = 8;
+
+/**
+ * Frees every variable of a slot in one bucket, which is locked only if a look before found any; returns how many. All destructors of a batch run, even
+ * if one throws; then the first error goes on.
+ */
+export function freeInBucket(variables: Variables, index: number, binding: Binding): number {
   const { table } = variables;
+  let freed = 0;
+  // Not until none is left: a destructor may create the variable anew.
+  const most = countInChain(table.words, bucketAddress(table.buckets, index), binding.slot);
+  while (freed < most) {
+    const bucket = table.lockIndex(index, Layout.INTENT_REMOVE);
+    // Not current any more: a collection that began meanwhile owns them.
+    const gone = unlinkBatch(variables, bucket, (key) =>
+      (key & Layout.TYPE_SLOT_MASK) === binding.slot && binding.current ? binding : undefined,
+    );
+    if (gone.length === 0) break;
+    freed += gone.length;
+    variables.settle(gone);
+  }
+  return freed;
+}
+
+/** Frees every variable of a type that is there when the walk comes by. A throwing destructor ends it. */
+export function freeType(variables: Variables, binding: Binding): number {
+  let freed = 0;
+  for (let index = 0; index < variables.table.bucketCount && binding.current; index++) freed += freeInBucket(variables, index, binding);
+  return freed;
+}
+
+/** Frees every variable of one object, of all registered types, each with the destructor this thread knows for its id. */
+export function freeParent(variables: Variables, bindings: Bindings, object: number): number {
+  const { table, memory } = variables;
+  const hash = hashObject(object | 0, objectHigh(object));
+  let freed = 0;
+  for (;;) {
+    const bucket = table.lock(hash, Layout.INTENT_REMOVE);
+    const gone = unlinkBatch(variables, bucket, (key, block) => {
+      const slot = key & Layout.TYPE_SLOT_MASK;
+      if (slot === Layout.TYPE_SLOT_NAMES || !keyHasHash(key, hash) || variables.objectOf(block) !== object) return undefined;
+      const state = Atomics.load(memory.words, typeAddress(memory, slot) + Layout.TYPE_TAG) & Layout.TYPE_STATE_MASK;
+      return state === Layout.TYPE_STATE_LIVE ? bindings.ofSlot(slot) : undefined; // else the sweep destroys it
+    });
+    freed += gone.length;
+    variables.settle(gone);
+    if (gone.length < UNLINK_BATCH) return freed;
+  }
+}
+
+/** Unlinks up to UNLINK_BATCH entries of a locked chain, those that `bindingOf` knows, and unlocks it. */
+function unlinkBatch(
+  variables: Variables,
+  bucket: WordAddress,
+  bindingOf: (key: number, block: WordAddress) => Binding | undefined,
+): Unlinked[] {
+  const { table, objects } = variables;
   const { words } = table;
   const gone: Unlinked[] = [];
-  if (!chainHasType(words, bucketAddress(table.buckets, index), binding.slot)) return gone;
-  const bucket = table.lockIndex(index, Layout.INTENT_REMOVE);
   try {
-    if (!binding.current) return gone; // a collection that began meanwhile owns them
-    for (let entry = nextEntry(words, bucket, 0); entry !== 0; entry = nextEntry(words, bucket, entry)) {
-      if ((entryKey(words, entry) & Layout.TYPE_SLOT_MASK) !== binding.slot) continue;
-      const object = variables.objectOf(entryBlock(words, entry));
-      gone.push(variables.unlink(bucket, entry, binding, binding.type.dtor, variables.objects.parent(object)));
+    for (let entry = nextEntry(words, bucket, 0); entry !== 0 && gone.length < UNLINK_BATCH; entry = nextEntry(words, bucket, entry)) {
+      const block = entryBlock(words, entry);
+      const binding = bindingOf(entryKey(words, entry), block);
+      if (binding === undefined) continue;
+      const parent = objects.parent(variables.objectOf(block)); // before its name goes with the last variable
+      const destructor = binding.type.dtor;
+      variables.unlink(bucket, entry, binding, destructor);
+      gone.push({ block, parent, binding, destructor });
     }
   } finally {
     table.unlock(bucket);
   }
   return gone;
-}
-
-/** Frees every variable of a type that is there when the walk comes by. A throwing destructor ends it after its bucket. */
-export function freeType(variables: Variables, binding: Binding): number {
-  let freed = 0;
-  for (let index = 0; index < variables.table.bucketCount && binding.current; index++) {
-    const gone = unlinkInBucket(variables, index, binding);
-    freed += gone.length;
-    settleAll(variables, gone);
-  }
-  return freed;
-}
-
-/** Frees every variable of one object, of all registered types, each with the destructor this thread knows for its id. */
-export function freeParent(variables: Variables, bindings: Bindings, object: number, parent: Parent): number {
-  const { table, memory } = variables;
-  const { words } = table;
-  const hash = hashObject(object | 0, objectHigh(object));
-  const gone: Unlinked[] = [];
-  const bucket = table.lock(hash, Layout.INTENT_REMOVE);
-  try {
-    for (let entry = nextEntry(words, bucket, 0); entry !== 0; entry = nextEntry(words, bucket, entry)) {
-      const slot = entryKey(words, entry) & Layout.TYPE_SLOT_MASK;
-      if (slot === Layout.TYPE_SLOT_NAMES || !keyHasHash(entryKey(words, entry), hash)) continue;
-      if (variables.objectOf(entryBlock(words, entry)) !== object) continue;
-      const tag = Atomics.load(words, typeAddress(memory, slot) + Layout.TYPE_TAG);
-      if ((tag & Layout.TYPE_STATE_MASK) !== Layout.TYPE_STATE_LIVE) continue; // being collected: the sweep destroys it
-      const binding = bindings.ofSlot(slot);
-      gone.push(variables.unlink(bucket, entry, binding, binding.type.dtor, parent));
-    }
-  } finally {
-    table.unlock(bucket);
-  }
-  settleAll(variables, gone);
-  return gone.length;
-}
-
-/** Destroys what was unlinked. Every variable is settled, even if a destructor throws; then the first error goes on. */
-export function settleAll(variables: Variables, gone: readonly Unlinked[]): void {
-  let failure: { error: unknown } | undefined;
-  for (const unlinked of gone) {
-    try {
-      variables.settle(unlinked);
-    } catch (error) {
-      failure ??= { error };
-    }
-  }
-  if (failure !== undefined) throw failure.error;
 }
 
 /**

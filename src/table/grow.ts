@@ -6,7 +6,8 @@
  * at every instant a look-up by the old number or by the new one finds each of them. GROW_LOCK is only ever tried: a thread that finds it taken
  * goes on with its own work, so nobody waits for a rehash, and one insertion pays for a few splits at most.
  */
-import { closeIntent, LINE_CLASS, openIntent } from '../memory/blocks.js';
+import { closeIntent, openIntent } from '../memory/intent.js';
+import { LINE_CLASS } from '../memory/classes.js';
 import { Layout, type WordAddress } from '../memory/layout.js';
 import { acquire, release, tryAcquire } from '../memory/lock.js';
 import { appendLine, clearEntry, type EntryAddress, entryBlock, entryKey, nextEntry, publishEntry, unusedEntry } from './bucket.js';

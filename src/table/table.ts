@@ -3,7 +3,8 @@
  * fields, publish, unlock, clear intent. Imports memory, bucket, find, hash and grow.
  */
 import type { Blocks } from '../memory/blocks.js';
-import { closeIntent, LINE_CLASS, openIntent } from '../memory/blocks.js';
+import { closeIntent, openIntent } from '../memory/intent.js';
+import { LINE_CLASS } from '../memory/classes.js';
 import { Layout, type WordAddress } from '../memory/layout.js';
 import { acquire, release } from '../memory/lock.js';
 import type { Memory } from '../memory/reservation.js';
@@ -42,8 +43,8 @@ export class Table {
       if (opened) words[thread.address + Layout.THREAD_INTENT_BUCKET] = bucket;
       else openIntent(thread, intent, bucket);
       acquire(thread, bucket + Layout.BUCKET_LOCK);
-      const now = Atomics.load(words, Layout.BUCKET_COUNT);
-      // A split of this very bucket holds its lock, so the answer cannot change while we do.
+      // Taking the lock is the fence. A split of this very bucket holds its lock, so the answer cannot change while we do.
+      const now = words[Layout.BUCKET_COUNT]!;
       if (now === count || bucketAddress(this.buckets, bucketIndex(hash, now)) === bucket) return bucket;
       release(thread, bucket + Layout.BUCKET_LOCK);
     }
