@@ -1,13 +1,20 @@
-/** The public face of Umbra: names only. */
+/** The public face of Umbra on the main thread: names only. What a worker imports is worker.ts. */
 export { ERROR_CODES, type ErrorCode, ShadowError, type WireError } from './errors.js';
+export type { CollectedEvent } from './livepatch/collector.js';
+export type { CoordinatorOptions, TransitionResult } from './livepatch/coordinator.js';
+export type { CoordinatorEvents, RegistrationEvent, TransitionEvent, TransitionKind, TransitionPhase } from './livepatch/events.js';
+export type { PatchInfo } from './livepatch/inspect.js';
+export { definePatch, type PatchCallbacks, type PatchDeclaration, type PatchState, withOriginal } from './livepatch/patch.js';
 export type { StoreHandle } from './memory/reservation.js';
+export { PatchCoordinator } from './pool/coordinator.js';
+export type { PoolOptions } from './pool/group.js';
 export type { CheckResult, Violation } from './shadow/check.js';
+export type { Cursor } from './shadow/cursor.js';
 export { bytes, type FieldKind, type Fields, type FieldValues, string } from './shadow/fields.js';
 export type { ObjectTable, Parent } from './shadow/objects.js';
+export type { RawView } from './shadow/raw-view.js';
 export type { StoreStats, ThreadStats, TypeStats } from './shadow/stats.js';
 export { ShadowStore, type StoreOptions } from './shadow/store.js';
 export { defineShadowType, type RawShadowTypeDeclaration, type ShadowType, type ShadowTypeDeclaration } from './shadow/type.js';
-export type { Cursor } from './shadow/cursor.js';
-export type { RawView } from './shadow/raw-view.js';
 export type { CursorOf, ViewOf } from './shadow/view-classes.js';
 export type { View } from './shadow/view.js';

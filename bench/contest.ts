@@ -1,0 +1,59 @@
+/**
+ * Measures two functions against each other with tinybench, in one process, in rounds: each round gives both the same time, one right
+ * after the other, and the next round starts with the other one. A round's figure is the mean over all its calls (collections of the
+ * young generation included), in nanoseconds per operation; the caller takes medians over the rounds.
+ *
+ * A call does a whole chunk of operations, so that the clock and the call cost nothing per operation, and tinybench's own stop
+ * watch around the call is the measurement: nothing is overridden, so its time budget is real time.
+ */
+import { Bench } from 'tinybench';
+import type { Settings } from './figures.js';
+
+/** Operations per call. */
+export const CHUNK = 4096;
+/** Operations between two safepoints in loops that free, as a worker would have between two tasks. */
+export const SAFEPOINT_INTERVAL = 256;
+/** Length of a sequence of keys; a power of two and a multiple of CHUNK, so that chunks never straddle its end. */
+export const SEQUENCE = 2 ** 20;
+
+export interface Contest {
+  /** Does the next CHUNK operations and returns a checksum over what it saw. */
+  readonly ours: () => number;
+  readonly reference: () => number;
+}
+
+/** Nanoseconds per operation, one entry per round. */
+export interface ContestResult {
+  readonly ours: number[];
+  readonly reference: number[];
+}
+
+/** @throws Error when the first chunks of both sides do not come to the same checksum: then they do different work. */
+export function runContest(contest: Contest, settings: Settings): ContestResult {
+  const ours = contest.ours();
+  const reference = contest.reference();
+  if (ours !== reference) throw new Error(`both sides must do the same work: ours ${ours}, reference ${reference}`);
+  const result: ContestResult = { ours: [], reference: [] };
+  for (let round = -settings.warmupRounds; round < settings.rounds; round++) {
+    globalThis.gc?.();
+    const [ourTime, referenceTime] = runRound(contest, settings.milliseconds, round % 2 === 0);
+    if (round < 0) continue;
+    result.ours.push(ourTime);
+    result.reference.push(referenceTime);
+  }
+  return result;
+}
+
+function runRound(contest: Contest, milliseconds: number, oursFirst: boolean): [ours: number, reference: number] {
+  const bench = new Bench({ time: milliseconds, iterations: 4, warmup: false, throws: true });
+  if (oursFirst) bench.add('ours', contest.ours).add('reference', contest.reference);
+  else bench.add('reference', contest.reference).add('ours', contest.ours);
+  bench.runSync();
+  return [nanoseconds(bench, 'ours'), nanoseconds(bench, 'reference')];
+}
+
+function nanoseconds(bench: Bench, name: string): number {
+  const result = bench.getTask(name)?.result;
+  if (result?.state !== 'completed') throw new Error(`${name} did not complete`);
+  return (result.latency.mean * 1e6) / CHUNK;
+}

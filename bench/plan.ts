@@ -1,0 +1,37 @@
+/**
+ * How much is measured: the whole, or a quick look that proves that everything runs and says nothing about speed.
+ */
+import type { CaseSpec, Settings } from './figures.js';
+
+export interface Plan {
+  readonly sizes: readonly number[];
+  readonly keys: readonly CaseSpec['keys'][];
+  readonly sharedMapSize: number;
+  readonly settings: Settings;
+  readonly threadsSize: number;
+  readonly threadsWorkers: readonly number[];
+  readonly threadsSettings: Settings;
+  readonly memorySize: number;
+}
+
+export const FULL_PLAN: Plan = {
+  sizes: [10_000, 100_000, 1_000_000],
+  keys: ['dense', 'sparse'],
+  sharedMapSize: 100_000,
+  settings: { rounds: 11, warmupRounds: 3, milliseconds: 100 },
+  threadsSize: 1_000_000,
+  threadsWorkers: [1, 2, 4],
+  threadsSettings: { rounds: 9, warmupRounds: 2, milliseconds: 250 },
+  memorySize: 1_000_000,
+};
+
+export const QUICK_PLAN: Plan = {
+  sizes: [1000],
+  keys: ['dense', 'sparse'],
+  sharedMapSize: 1000,
+  settings: { rounds: 3, warmupRounds: 1, milliseconds: 2 },
+  threadsSize: 1000,
+  threadsWorkers: [1, 2],
+  threadsSettings: { rounds: 3, warmupRounds: 1, milliseconds: 10 },
+  memorySize: 10_000,
+};

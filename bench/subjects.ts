@@ -1,0 +1,87 @@
+/**
+ * What is compared: a store with one 16-byte shadow type, a thread-local `Map<number, object>` with the same fields, and npm
+ * `sharedmap`, the closest thing to a shared map that the registry has.
+ */
+import { createRequire } from 'node:module';
+import { ShadowStore } from '../src/shadow/store.js';
+import { defineShadowType } from '../src/shadow/type.js';
+
+/** 16 bytes of data. */
+export const tally = defineShadowType({ id: 0x7a11, fields: { reads: 'u32', writes: 'u32', total: 'f64' } });
+
+/** 8 bytes of data. */
+export const pair = defineShadowType({ id: 0x7a12, fields: { reads: 'u32', writes: 'u32' } });
+
+/** The Map's counterpart of `tally`. */
+export interface Tally {
+  reads: number;
+  writes: number;
+  total: number;
+}
+
+export function createTally(reads: number): Tally {
+  return { reads, writes: 0, total: 0 };
+}
+
+/** What an update does. One function per side: called with both kinds of object, a single one would be polymorphic for each of them. */
+export function changeDraft(draft: { reads: number; total: number }): void {
+  draft.reads += 1;
+  draft.total += 0.5;
+}
+
+/** The same for the Map's object. */
+export function changeTally(value: Tally): void {
+  value.reads += 1;
+  value.total += 0.5;
+}
+
+/** The value that both sides keep for a key: small, and different from key to key so that sums tell whether the right one was read. */
+export function initialReads(key: number): number {
+  return key % 1021;
+}
+
+/** Bytes to reserve for `variables` variables and as many on their way out; what is not touched costs nothing. */
+export function reservation(variables: number): number {
+  return 2 ** 26 + variables * 256;
+}
+
+/** A store that holds a `tally` for each key. */
+export function createFilledStore(keys: readonly number[]): ShadowStore {
+  const store = ShadowStore.create({ maxBytes: reservation(keys.length), maxThreads: 16, types: [tally] });
+  for (const key of keys) store.alloc(key, tally).reads = initialReads(key);
+  store.safepoint();
+  return store;
+}
+
+export function createFilledMap(keys: readonly number[]): Map<number, Tally> {
+  const map = new Map<number, Tally>();
+  for (const key of keys) map.set(key, createTally(initialReads(key)));
+  return map;
+}
+
+/** The part of npm `sharedmap` used here; its own declaration file does not compile. */
+export interface SharedMap {
+  readonly storage: SharedArrayBuffer;
+  set(key: string, value: string): void;
+  get(key: string): string | undefined;
+}
+
+type SharedMapClass = new (maxSize: number, keySize: number, objSize: number) => SharedMap;
+
+const SharedMapConstructor = createRequire(import.meta.url)('sharedmap') as SharedMapClass;
+
+/** Decimal keys below 2^40 and 8 UTF-16 units (16 bytes) of value; both keep one unit for the end mark. */
+const SHAREDMAP_KEY_UNITS = 16;
+const SHAREDMAP_VALUE_UNITS = 12;
+
+/** What `sharedmap` keeps for a key: 16 bytes as 8 digits. */
+export function sharedMapValue(key: number): string {
+  return String(10_000_000 + initialReads(key));
+}
+
+/** `slotsPerKey`: its table never grows, and a full one degenerates to a list. */
+export function createFilledSharedMap(keys: readonly number[], slotsPerKey: number): SharedMap {
+  const map = new SharedMapConstructor(Math.ceil(keys.length * slotsPerKey), SHAREDMAP_KEY_UNITS, SHAREDMAP_VALUE_UNITS);
+  for (const key of keys) map.set(String(key), sharedMapValue(key));
+  return map;
+}

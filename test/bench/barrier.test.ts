@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import { millionsPerSecond, WorkerCrew } from '../../bench/barrier.js';
+import type { BarrierTestData } from './barrier-bodies.js';
+
+const WORKERS = 3;
+
+let crew: WorkerCrew;
+let words: Int32Array;
+
+beforeEach(async () => {
+  const shared = new SharedArrayBuffer(4 * (1 + WORKERS));
+  words = new Int32Array(shared);
+  const data: BarrierTestData = { shared, workers: WORKERS };
+  crew = await WorkerCrew.start(WORKERS, new URL('./barrier-bodies.js', import.meta.url), data);
+});
+
+afterEach(() => crew.end());
+
+test('a round runs exactly the workers asked for, each in a thread of its own, and counts all they did', async () => {
+  const rounds = await crew.round(2, 0, 5);
+  assert.deepEqual(
+    rounds.map((round) => round.index),
+    [0, 1],
+  );
+  assert.equal(new Set(rounds.map((round) => round.threadId)).size, 2);
+  assert.deepEqual([...words.subarray(1)], [rounds[0]!.operations, rounds[1]!.operations, 0]);
+});
+
+test('all workers of a round are inside at the same time', async () => {
+  const rounds = await crew.round(WORKERS, 1, 1);
+  assert.equal(rounds.length, WORKERS);
+  assert.equal(words[0]! >= WORKERS, true);
+});
+
+test('rounds follow each other with other numbers of workers', async () => {
+  for (const active of [1, 3, 2]) assert.equal((await crew.round(active, 0, 2)).length, active);
+});
+
+test('a worker that fails ends its round with its error', async () => {
+  await assert.rejects(crew.round(1, 2, 5), /planted in worker 0/);
+});
+
+test('more workers than the crew has are refused', async () => {
+  await assert.rejects(crew.round(WORKERS + 1, 0, 1), RangeError);
+});
+
+test('a module that cannot be loaded fails the start', async () => {
+  await assert.rejects(WorkerCrew.start(2, new URL('./no-such-module.js', import.meta.url), null), /no-such-module/);
+});
+
+test('rates of a round add up', () => {
+  const round = { threadId: 1, operations: 4000, milliseconds: 2 };
+  assert.equal(
+    millionsPerSecond([
+      { ...round, index: 0 },
+      { ...round, index: 1 },
+    ]),
+    4,
+  );
+});
