@@ -1,15 +1,18 @@
 /**
  * Owns bindings: what one thread has worked out about one type in one store, so that an operation needs a single compare to know that its type is
- * registered. A binding is good while TYPE_TAG of its slot is the tag it was made with; collection raises the tag, and at that instant every
+ * registered, and the classes of its views and cursors. A binding is good while TYPE_TAG of its slot is the tag it was made with; collection raises the tag, and at that instant every
  * binding in every thread is out of date. Reads type slots; writes none but WARNED_IDS. Imports memory, objects and (as types) type and view.
  */
 import { ShadowError } from '../errors.js';
 import { classOfDataBytes } from '../memory/classes.js';
+import { enter } from '../memory/grace.js';
 import { Layout, type TypeSlot, type WordAddress } from '../memory/layout.js';
 import type { Memory } from '../memory/reservation.js';
 import type { Thread } from '../memory/threads.js';
 import type { ObjectTable } from './objects.js';
 import { type AnyShadowType, latestDeclaration, requireType, ShadowType } from './type.js';
+import type { View } from './view.js';
+import { type Access, makeAccess } from './view-classes.js';
 
 /** No published tag and no epoch is negative, so a binding with this one is out of date from the start. */
 const NEVER = -1;
@@ -17,38 +20,38 @@ const NEVER = -1;
 export class Binding {
   readonly bindings: Bindings;
   readonly type: AnyShadowType;
-  /** TYPE_SLOT_DEAD when the id is not registered: no entry of the table has that slot, so look-ups find nothing. */
-  readonly slot: TypeSlot;
-  readonly tag: number;
-  readonly tagAddress: WordAddress;
-  /** This thread's counter of live variables of the slot. */
-  readonly counter: WordAddress;
-  readonly sizeClass: number;
-  readonly dataWords: number;
-  readonly buckets: WordAddress;
-  readonly objects: ObjectTable;
   readonly memory: Memory;
   readonly thread: Thread;
   readonly words: Int32Array;
+  readonly buckets: WordAddress;
+  readonly objects: ObjectTable;
+  readonly sizeClass: number;
+  readonly dataWords: number;
+  /** TYPE_SLOT_DEAD while the id is not registered: no entry of the table has that slot, so look-ups find nothing. */
+  slot: TypeSlot = Layout.TYPE_SLOT_DEAD;
+  tag = NEVER;
+  tagAddress: WordAddress = 0;
   /** TYPE_EPOCH at which the tag was last found good: while it stands, the binding is current without looking at the tag. */
-  epoch: number;
+  epoch = NEVER;
+  readonly View: Access['View'];
+  readonly Cursor: Access['Cursor'];
+  readonly get: Access['get'];
 
-  constructor(bindings: Bindings, type: AnyShadowType, slot: TypeSlot, tag: number, epoch: number) {
-    const { memory, thread } = bindings;
+  constructor(bindings: Bindings, type: AnyShadowType) {
+    const { memory, thread, objects } = bindings;
     this.bindings = bindings;
     this.type = type;
-    this.slot = slot;
-    this.tag = tag;
-    this.tagAddress = typeAddress(memory, slot) + Layout.TYPE_TAG;
-    this.counter = memory.counters + thread.slot * Layout.COUNTER_WORDS_PER_THREAD + slot;
-    this.sizeClass = classOfDataBytes(type.size);
-    this.dataWords = ((type.size + 7) >>> 3) * 2;
-    this.buckets = memory.buckets;
-    this.objects = bindings.objects;
     this.memory = memory;
     this.thread = thread;
     this.words = memory.words;
-    this.epoch = epoch;
+    this.buckets = memory.buckets;
+    this.objects = objects;
+    this.sizeClass = classOfDataBytes(type.size);
+    this.dataWords = ((type.size + 7) >>> 3) * 2;
+    const { View: TypedView, Cursor: TypedCursor, get } = makeAccess(this);
+    this.View = TypedView;
+    this.Cursor = TypedCursor;
+    this.get = get;
   }
 
   get registered(): boolean {
@@ -60,8 +63,24 @@ export class Binding {
     return this.words[this.tagAddress] === this.tag;
   }
 
-  renewed(): Binding {
-    return this.bindings.bind(this.type);
+  /** Binds to a slot in the state its tag tells. */
+  point(slot: TypeSlot, tag: number, epoch: number): this {
+    this.slot = slot;
+    this.tag = tag;
+    this.tagAddress = typeAddress(this.memory, slot) + Layout.TYPE_TAG;
+    this.epoch = epoch;
+    return this;
+  }
+
+  /** Enters the grace epoch if need be, and finds the id's slot anew if anything was collected: what every operation starts with. */
+  refresh(): void {
+    if (this.thread.interval === 0) enter(this.thread);
+    if (this.words[Layout.TYPE_EPOCH] !== this.epoch) this.bindings.bind(this.type);
+  }
+
+  /** The view of a linked or just unlinked block. */
+  view(block: WordAddress): View {
+    return new this.View(block, this.thread.interval, this.words[(block + Layout.BLOCK_GENERATION) | 0]!);
   }
 }
 
@@ -70,7 +89,8 @@ export class Bindings {
   readonly memory: Memory;
   readonly thread: Thread;
   readonly objects: ObjectTable;
-  readonly #byType = new WeakMap<AnyShadowType, Binding>();
+  /** One binding per type, pointed at another slot when its id is registered anew. */
+  readonly #byType = new Map<AnyShadowType, Binding>();
   readonly #bySlot = new Map<TypeSlot, Binding>();
 
   constructor(memory: Memory, thread: Thread, objects: ObjectTable) {
@@ -80,8 +100,8 @@ export class Bindings {
   }
 
   /**
-   * The current binding of a type. For an id that nobody registered it is one that finds nothing; the use is counted, and the first one in the
-   * process gives a warning.
+   * The binding of a type, brought up to date. For an id that nobody registered it is one that finds nothing; the use is counted, and the first one in
+   * the process gives a warning.
    * @throws ERR_SHADOW_TYPE, ERR_SHADOW_SIZE_MISMATCH
    */
   bind(type: AnyShadowType): Binding {
@@ -89,28 +109,28 @@ export class Bindings {
     // Read before any tag: whatever is collected after this raises it again.
     const epoch = Atomics.load(words, Layout.TYPE_EPOCH);
     const known = this.#byType.get(type);
-    if (known?.current) {
+    if (known?.registered && known.current) {
       known.epoch = epoch;
       type.$binding = known;
       return known;
     }
     requireType(type, 'the store');
+    const binding = known ?? new Binding(this, type);
+    this.#byType.set(type, binding);
     const slot = findTypeSlot(this.memory, type.id);
     if (slot === Layout.TYPE_SLOT_DEAD) {
       words[this.thread.address + Layout.THREAD_UNREGISTERED]!++;
       this.#warn(type.id);
-      return new Binding(this, type, Layout.TYPE_SLOT_DEAD, NEVER, NEVER);
+      return binding.point(slot, NEVER, NEVER);
     }
     const address = typeAddress(this.memory, slot);
     const tag = words[address + Layout.TYPE_TAG]!;
     const size = words[address + Layout.TYPE_SIZE]!;
     // The slot may have been collected between finding it and reading it; then the tag says so and the next use binds anew.
     if (size !== type.size && words[address + Layout.TYPE_TAG] === tag) throw sizeMismatch(type, size);
-    const binding = new Binding(this, type, slot, tag, epoch);
-    this.#byType.set(type, binding);
     this.#bySlot.set(slot, binding);
     type.$binding = binding;
-    return binding;
+    return binding.point(slot, tag, epoch);
   }
 
   /**
@@ -119,16 +139,23 @@ export class Bindings {
    */
   ofSlot(slot: TypeSlot): Binding {
     const known = this.#bySlot.get(slot);
-    if (known?.current) return known;
+    if (known?.slot === slot && known.current) return known;
     const { words, uwords } = this.memory;
     const address = typeAddress(this.memory, slot);
     const id = uwords[address + Layout.TYPE_ID]!;
     const size = words[address + Layout.TYPE_SIZE]!;
     const declared = latestDeclaration(id);
     const type = declared?.size === size ? declared : new ShadowType({ id, size });
-    const binding = new Binding(this, type, slot, words[address + Layout.TYPE_TAG]!, NEVER);
+    const binding = new Binding(this, type).point(slot, words[address + Layout.TYPE_TAG]!, NEVER);
     this.#bySlot.set(slot, binding);
     return binding;
+  }
+
+  /** Lets go of the store: types outlive it. */
+  release(): void {
+    for (const type of this.#byType.keys()) if (type.$binding?.bindings === this) type.$binding = undefined;
+    this.#byType.clear();
+    this.#bySlot.clear();
   }
 
   /** One process warning per id: the first thread to enter it in WARNED_IDS gives it. */

@@ -69,11 +69,9 @@ export class Destruction {
 
   #destroy({ block, parent, binding, destructor }: Unlinked): void {
     const thread = this.#thread;
-    const generation = thread.words[block + Layout.BLOCK_GENERATION]!;
     thread.destroying++;
     try {
-      const view = new binding.type.$view(binding, block, thread.interval, generation);
-      const returned: unknown = destructor?.(parent, view as never);
+      const returned: unknown = destructor?.(parent, binding.view(block) as never);
       refusePromise(returned, `the destructor of type ${binding.type.id}`);
     } finally {
       thread.destroying--;

@@ -1,6 +1,6 @@
 /**
- * Owns the typed layout of a shadow type: the kinds of field, and which field lies at which byte. The accessors are made in field-access.ts, once per type, and
- * stand on the prototype of its views.
+ * Owns the typed layout of a shadow type: the kinds of field, and which field lies at which byte. The accessors are made in field-access.ts and
+ * stand on the prototype of the views.
  *
  * Fields are laid out by falling alignment, each kind in declared order, so there is padding at the end at most. Numbers and words are aligned
  * and therefore never tear; `bytes` and `string` are copied in and out and are consistent only through `read()`, `update()` and `withLock()`.
@@ -9,8 +9,7 @@
  */
 import { describe, ShadowError } from '../errors.js';
 import { Layout, type WordAddress } from '../memory/layout.js';
-import type { Memory } from '../memory/reservation.js';
-import { makeField, STRING_HEADER_BYTES } from './field-access.js';
+import { fieldCheck, STRING_HEADER_BYTES } from './field-access.js';
 
 export type IntegerKind = 'i8' | 'u8' | 'i16' | 'u16' | 'i32' | 'u32';
 export type NumberKind = IntegerKind | 'f32' | 'f64';
@@ -53,8 +52,15 @@ export function string(length: number): StringField {
 /** The view an accessor works on, as far as it needs to know it. */
 export interface FieldTarget {
   readonly $block: WordAddress;
-  /** Makes sure that the variable may still be touched, and returns the memory. */
-  $touch(): Memory;
+  readonly $interval: number;
+  /** Makes sure that the variable may still be touched. */
+  $revalidate(): void;
+}
+
+export interface FieldAccess {
+  readonly get: (this: FieldTarget) => unknown;
+  /** Takes what the field's `check` admits. */
+  readonly set: (this: FieldTarget, value: never) => void;
 }
 
 export interface Field {
@@ -64,9 +70,6 @@ export interface Field {
   readonly offset: number;
   /** Throws ERR_SHADOW_FIELD_VALUE for a value that the field cannot hold. */
   readonly check: (value: unknown) => void;
-  readonly get: (this: FieldTarget) => unknown;
-  /** Takes what `check` admits. */
-  readonly set: (this: FieldTarget, value: never) => void;
 }
 
 /** The fields of a type that have atomic operations, by position in parallel arrays so that finding one costs a few compares. */
@@ -119,7 +122,7 @@ export function layoutFields(declared: unknown, id: number, reserved: ReadonlySe
     for (const entry of entries) {
       if (entry.alignment !== alignment) continue;
       offset = Math.ceil(offset / alignment) * alignment;
-      fields.push(makeField(entry.name, entry.kind, offset));
+      fields.push({ name: entry.name, kind: entry.kind, offset, check: fieldCheck(entry.name, entry.kind) });
       offset += entry.bytes;
     }
   }

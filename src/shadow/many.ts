@@ -24,7 +24,7 @@ export function getMany(variables: Variables, binding: Binding, parents: readonl
     for (let i = 0; i < count; i++) {
       const object = objects[i]!;
       if (object < 0) views.push(undefined);
-      else if (isHit(variables, binding, i)) views.push(variables.viewOf(binding, candidates[i]!));
+      else if (isHit(variables, binding, i)) views.push(binding.view(candidates[i]!));
       else views.push(variables.view(binding, object)); // overflow line, split under way, or a miss: find.ts knows
     }
   }

@@ -88,7 +88,7 @@ export class TypeRegistry {
         const tag = nextTag(words[address + Layout.TYPE_TAG]!, Layout.TYPE_STATE_DYING);
         Atomics.store(words, address + Layout.TYPE_TAG, tag); // from here on every binding of the id is out of date
         Atomics.add(words, Layout.TYPE_EPOCH, 1);
-        collections.push(new Collection(this.#variables, new Binding(this.#bindings, type, slot, tag, -1)));
+        collections.push(new Collection(this.#variables, new Binding(this.#bindings, type).point(slot, tag, -1)));
       }
     } finally {
       release(thread, Layout.TYPE_LOCK);

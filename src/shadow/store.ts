@@ -108,10 +108,7 @@ export class ShadowStore {
 
   /** The variable of <obj, type>, or undefined. Never blocks and takes no lock. @throws ERR_SHADOW_OBJECT, ERR_SHADOW_SIZE_MISMATCH */
   get<F extends Fields, D>(obj: Parent, type: ShadowType<F, D>): ViewOf<F> | undefined {
-    const binding = this.#bind(type);
-    if (this.#thread.interval === 0) enter(this.#thread);
-    const object = typeof obj === 'number' && (obj | 0) === obj && obj >= 0 ? obj : this.objects.find(obj);
-    return object < 0 ? undefined : (this.#variables.view(binding, object) as ViewOf<F> | undefined);
+    return this.#bind(type).get(obj) as ViewOf<F> | undefined;
   }
 
   /** Whether <obj, type> has a variable. */
@@ -172,7 +169,7 @@ export class ShadowStore {
   /** A view to point at one variable after another: `if (cursor.find(obj)) cursor.count += 1` allocates nothing. */
   cursor<F extends Fields, D>(type: ShadowType<F, D>): CursorOf<F> {
     const binding = this.#bind(type);
-    return new type.$cursor(binding) as unknown as CursorOf<F>;
+    return new binding.Cursor() as unknown as CursorOf<F>;
   }
 
   /** The variables of many objects at once: the look-ups are staged so that the processor overlaps their cache misses. */
@@ -231,6 +228,7 @@ export class ShadowStore {
     this.#variables.table.settleCount();
     this.#settleCounters();
     this.#variables.blocks.abandon();
+    this.#bindings.release();
     releaseThread(thread);
   }
 

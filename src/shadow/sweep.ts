@@ -4,7 +4,7 @@
  * TYPE_LOCK. Imports memory, binding, walk.
  */
 import { enter, retirementEpoch } from '../memory/grace.js';
-import { Layout } from '../memory/layout.js';
+import { Layout, type WordAddress } from '../memory/layout.js';
 import { acquire, release } from '../memory/lock.js';
 import { bucketAddress } from '../table/hash.js';
 import { type Binding, typeAddress } from './binding.js';
@@ -20,6 +20,7 @@ export class Collection {
   readonly id: number;
   readonly #variables: Variables;
   readonly #binding: Binding;
+  readonly #counter: WordAddress;
   #next = 0;
   #destroyed = 0;
   #failures: unknown[] = [];
@@ -30,6 +31,7 @@ export class Collection {
     this.id = binding.type.id;
     this.#variables = variables;
     this.#binding = binding;
+    this.#counter = variables.memory.counters + variables.thread.slot * Layout.COUNTER_WORDS_PER_THREAD + binding.slot;
   }
 
   /** Variables destroyed so far. */
@@ -69,13 +71,13 @@ export class Collection {
       release(thread, lock);
     }
     for (;;) {
-      const before = words[this.#binding.counter]!;
+      const before = words[this.#counter]!;
       try {
         freeInBucket(variables, index, this.#binding);
-        this.#destroyed += before - words[this.#binding.counter]!;
+        this.#destroyed += before - words[this.#counter]!;
         return;
       } catch (error) {
-        this.#destroyed += before - words[this.#binding.counter]!;
+        this.#destroyed += before - words[this.#counter]!;
         this.#failures.push(error); // the rest of the bucket is still there
       }
     }

@@ -8,7 +8,8 @@ import { MAX_DATA_BYTES } from '../memory/classes.js';
 import type { Binding } from './binding.js';
 import { type Field, type Fields, type AtomicFields, layoutFields } from './fields.js';
 import { type Parent } from './objects.js';
-import { cursorClass, type CursorConstructor, RESERVED_NAMES, viewClass, type ViewConstructor, type ViewOf } from './view-classes.js';
+import { RESERVED_NAMES } from './reserved-names.js';
+import type { ViewOf } from './view-classes.js';
 
 /** Marks a type declared by `size`: its views are raw bytes. */
 export interface RawFields extends Fields {
@@ -50,10 +51,6 @@ export class ShadowType<F extends Fields = Fields, Data = unknown> {
   readonly dtor: ((obj: Parent, view: ViewOf<F>) => void) | undefined;
   /** @internal */
   readonly $atomics: AtomicFields;
-  /** @internal */
-  readonly $view: ViewConstructor;
-  /** @internal */
-  readonly $cursor: CursorConstructor;
   /** @internal The binding to the store that used this type last; nearly always the only one. */
   $binding: Binding | undefined = undefined;
 
@@ -80,8 +77,6 @@ export class ShadowType<F extends Fields = Fields, Data = unknown> {
     this.ctor = ctor as typeof this.ctor;
     this.dtor = dtor as typeof this.dtor;
     this.$atomics = layout.atomics;
-    this.$view = viewClass(layout.fields);
-    this.$cursor = cursorClass(layout.fields);
   }
 }
 

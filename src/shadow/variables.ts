@@ -8,7 +8,7 @@
 import { describe, ShadowError } from '../errors.js';
 import { Blocks, prepareBlock } from '../memory/blocks.js';
 import { enter, leave } from '../memory/grace.js';
-import { Layout, type WordAddress } from '../memory/layout.js';
+import { Layout, type TypeSlot, type WordAddress } from '../memory/layout.js';
 import { acquire, release } from '../memory/lock.js';
 import type { Memory } from '../memory/reservation.js';
 import type { Thread } from '../memory/threads.js';
@@ -54,11 +54,7 @@ export class Variables {
     const low = object | 0;
     const high = objectHigh(object);
     const block = findBlock(this.#words, binding.buckets, low, identityOf(high, binding.slot), hashObject(low, high));
-    return block === 0 ? undefined : this.viewOf(binding, block);
-  }
-
-  viewOf(binding: Binding, block: WordAddress): View {
-    return new binding.type.$view(binding, block, this.thread.interval, this.#words[block + Layout.BLOCK_GENERATION]!);
+    return block === 0 ? undefined : binding.view(block);
   }
 
   /**
@@ -87,7 +83,7 @@ export class Variables {
     let scraped = false;
     try {
       for (;;) {
-        if (!binding.current) binding = binding.renewed();
+        binding.refresh();
         if (!binding.registered) throw unregistered(binding);
         const object = this.objects.place(parent);
         const existing = this.view(binding, object);
@@ -150,7 +146,7 @@ export class Variables {
     if (destructor !== undefined) this.#destruction.owe(block);
     words[block + Layout.BLOCK_GENERATION] = words[block + Layout.BLOCK_GENERATION]! | 1;
     clearEntry(words, entry);
-    words[binding.counter]!--;
+    words[this.#counter(binding.slot)]!--;
     words[this.thread.address + Layout.THREAD_FREED]!++;
     if (destructor === undefined) this.blocks.retire(block);
     if (isName(object)) dropUnusedName(this.table, this.blocks, bucket, object);
@@ -161,6 +157,11 @@ export class Variables {
   settle(gone: readonly Unlinked[]): void {
     for (let i = 0; i < gone.length; i++) this.table.count(-1);
     this.#destruction.runAll(gone);
+  }
+
+  /** This thread's counter of live variables of a slot. */
+  #counter(slot: TypeSlot): WordAddress {
+    return this.memory.counters + this.thread.slot * Layout.COUNTER_WORDS_PER_THREAD + slot;
   }
 
   /** The object number of a linked block. */
@@ -195,6 +196,7 @@ export class Variables {
     const hash = hashObject(low, high);
     const identity = identityOf(high, binding.slot);
     const key = keyOf(hash, binding.slot);
+    const counter = this.#counter(binding.slot);
     const bucket = table.lock(hash, Layout.INTENT_INSERT);
     let unpublished: WordAddress = 0;
     let named = false;
@@ -216,12 +218,12 @@ export class Variables {
       prepareBlock(words, block, binding.dataWords);
       words[block + Layout.BLOCK_OBJECT_LOW] = low;
       words[block + Layout.BLOCK_IDENTITY] = identity;
-      const view = this.viewOf(binding, block);
+      const view = binding.view(block);
       if (binding.type.ctor !== undefined) this.#construct(binding.type, block, parent, view, data);
       publishEntry(words, entry, key, block);
       unpublished = 0;
       named = false;
-      words[binding.counter]!++;
+      words[counter]!++;
       words[this.thread.address + Layout.THREAD_ALLOCATED]!++;
       return view;
     } finally {

@@ -26,14 +26,14 @@ type Operand<F extends Fields, N extends AtomicName<F>> = FieldValue<F[N]>;
 
 /** A variable of live shared memory. Valid until the thread's next safepoint after the variable is freed; then ERR_SHADOW_STALE_VIEW. */
 export class View<F extends Fields = Fields> implements FieldTarget {
-  /** @internal */ $binding: Binding;
+  /** @internal On the prototype: every type has view classes of its own in every attached store. */
+  declare readonly $binding: Binding;
   /** @internal */ $block: WordAddress;
   /** @internal */ $interval: number;
   /** @internal */ $generation: number;
 
   /** @internal */
-  constructor(binding: Binding, block: WordAddress, interval: number, generation: number) {
-    this.$binding = binding;
+  constructor(block: WordAddress, interval: number, generation: number) {
     this.$block = block;
     this.$interval = interval;
     this.$generation = generation;
@@ -186,7 +186,7 @@ export class View<F extends Fields = Fields> implements FieldTarget {
   /** @internal */
   $values(): Record<string, unknown> {
     const values: Record<string, unknown> = {};
-    for (const field of this.$binding.type.fields) values[field.name] = field.get.call(this);
+    for (const { name } of this.$binding.type.fields) values[name] = (this as unknown as Record<string, unknown>)[name];
     return values;
   }
 
@@ -198,7 +198,7 @@ export class View<F extends Fields = Fields> implements FieldTarget {
       if (!fieldNames.has(name)) throw new ShadowError('ERR_SHADOW_FIELD', `type ${id} has no field ${describe(name)}`);
     }
     for (const field of fields) if (field.name in given) field.check(given[field.name]);
-    for (const field of fields) if (field.name in given) field.set.call(this, given[field.name] as never);
+    for (const { name } of fields) if (name in given) (this as unknown as Record<string, unknown>)[name] = given[name];
   }
 
   /** @internal */
