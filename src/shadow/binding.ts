@@ -75,7 +75,7 @@ export class Binding {
   /** Enters the grace epoch if need be, and finds the id's slot anew if anything was collected: what every operation starts with. */
   refresh(): void {
     if (this.thread.interval === 0) enter(this.thread);
-    if (this.words[Layout.TYPE_EPOCH] !== this.epoch) this.bindings.bind(this.type);
+    if (this.words[Layout.TYPE_EPOCH] !== this.epoch) this.bindings.resolve(this);
   }
 
   /** The view of a linked or just unlinked block. */
@@ -99,29 +99,38 @@ export class Bindings {
     this.objects = objects;
   }
 
+  /** The binding of a type, made if there is none; not necessarily up to date. @throws ERR_SHADOW_TYPE */
+  of(type: AnyShadowType): Binding {
+    requireType(type, 'the store');
+    let binding = this.#byType.get(type);
+    if (binding === undefined) {
+      binding = new Binding(this, type);
+      this.#byType.set(type, binding);
+    }
+    type.$binding = binding;
+    return binding;
+  }
+
   /**
-   * The binding of a type, brought up to date. For an id that nobody registered it is one that finds nothing; the use is counted, and the first one in
-   * the process gives a warning.
-   * @throws ERR_SHADOW_TYPE, ERR_SHADOW_SIZE_MISMATCH
+   * Brings a binding up to date. One of an id that nobody registered finds nothing; the use is counted, and the first one in the process gives a
+   * warning.
+   * @throws ERR_SHADOW_SIZE_MISMATCH
    */
-  bind(type: AnyShadowType): Binding {
+  resolve(binding: Binding): void {
     const { words } = this.memory;
+    const { type } = binding;
     // Read before any tag: whatever is collected after this raises it again.
     const epoch = Atomics.load(words, Layout.TYPE_EPOCH);
-    const known = this.#byType.get(type);
-    if (known?.registered && known.current) {
-      known.epoch = epoch;
-      type.$binding = known;
-      return known;
+    if (binding.registered && binding.current) {
+      binding.epoch = epoch;
+      return;
     }
-    requireType(type, 'the store');
-    const binding = known ?? new Binding(this, type);
-    this.#byType.set(type, binding);
     const slot = findTypeSlot(this.memory, type.id);
     if (slot === Layout.TYPE_SLOT_DEAD) {
       words[this.thread.address + Layout.THREAD_UNREGISTERED]!++;
       this.#warn(type.id);
-      return binding.point(slot, NEVER, NEVER);
+      binding.point(slot, NEVER, NEVER);
+      return;
     }
     const address = typeAddress(this.memory, slot);
     const tag = words[address + Layout.TYPE_TAG]!;
@@ -129,8 +138,7 @@ export class Bindings {
     // The slot may have been collected between finding it and reading it; then the tag says so and the next use binds anew.
     if (size !== type.size && words[address + Layout.TYPE_TAG] === tag) throw sizeMismatch(type, size);
     this.#bySlot.set(slot, binding);
-    type.$binding = binding;
-    return binding.point(slot, tag, epoch);
+    binding.point(slot, tag, epoch);
   }
 
   /**

@@ -108,7 +108,7 @@ export class ShadowStore {
 
   /** The variable of <obj, type>, or undefined. Never blocks and takes no lock. @throws ERR_SHADOW_OBJECT, ERR_SHADOW_SIZE_MISMATCH */
   get<F extends Fields, D>(obj: Parent, type: ShadowType<F, D>): ViewOf<F> | undefined {
-    return this.#bind(type).get(obj) as ViewOf<F> | undefined;
+    return this.#bindingOf(type).get(obj) as ViewOf<F> | undefined;
   }
 
   /** Whether <obj, type> has a variable. */
@@ -134,7 +134,6 @@ export class ShadowStore {
   free(obj: Parent, type: AnyShadowType): boolean {
     const binding = this.#bind(type);
     if (this.#thread.constructing !== 0) this.#variables.requireWritable('free');
-    if (this.#thread.interval === 0) enter(this.#thread);
     const object = typeof obj === 'number' && (obj | 0) === obj && obj >= 0 ? obj : this.objects.find(obj);
     return object >= 0 && this.#variables.remove(binding, object, obj);
   }
@@ -143,7 +142,6 @@ export class ShadowStore {
   freeAll(type: AnyShadowType): number {
     const binding = this.#bind(type);
     this.#variables.requireWritable('freeAll');
-    if (this.#thread.interval === 0) enter(this.#thread);
     return binding.registered ? freeType(this.#variables, binding) : 0;
   }
 
@@ -168,14 +166,13 @@ export class ShadowStore {
 
   /** A view to point at one variable after another: `if (cursor.find(obj)) cursor.count += 1` allocates nothing. */
   cursor<F extends Fields, D>(type: ShadowType<F, D>): CursorOf<F> {
-    const binding = this.#bind(type);
+    const binding = this.#bindingOf(type);
     return new binding.Cursor() as unknown as CursorOf<F>;
   }
 
   /** The variables of many objects at once: the look-ups are staged so that the processor overlaps their cache misses. */
   getMany<F extends Fields, D>(objs: readonly Parent[], type: ShadowType<F, D>): (ViewOf<F> | undefined)[] {
     const binding = this.#bind(type);
-    if (this.#thread.interval === 0) enter(this.#thread);
     return getMany(this.#variables, binding, objs) as unknown as (ViewOf<F> | undefined)[];
   }
 
@@ -232,11 +229,19 @@ export class ShadowStore {
     releaseThread(thread);
   }
 
-  #bind(type: AnyShadowType): Binding {
+  /** The binding of a type, as it was left by the last use. */
+  #bindingOf(type: AnyShadowType): Binding {
     const binding = (type as AnyShadowType | undefined)?.$binding;
-    if (binding?.bindings === this.#bindings && this.#words[Layout.TYPE_EPOCH] === binding.epoch) return binding;
+    if (binding?.bindings === this.#bindings) return binding;
     this.#requireAttached('the store');
-    return this.#bindings.bind(type);
+    return this.#bindings.of(type);
+  }
+
+  /** The binding of a type, up to date, in a thread that has entered the grace epoch. */
+  #bind(type: AnyShadowType): Binding {
+    const binding = this.#bindingOf(type);
+    if (this.#thread.interval === 0 || this.#words[Layout.TYPE_EPOCH] !== binding.epoch) binding.refresh();
+    return binding;
   }
 
   #leave(reclaim: boolean): void {

@@ -58,13 +58,13 @@ export class Variables {
   }
 
   /**
-   * Creates the variable of <parent, type>; for an existing one returns its view, or throws if `mustBeNew`.
+   * Creates the variable of <parent, type>, whose binding is up to date; for an existing one returns its view, or throws if `mustBeNew`.
    * @throws ERR_SHADOW_EXISTS, ERR_SHADOW_UNREGISTERED, ERR_SHADOW_EXHAUSTED, ERR_SHADOW_ASYNC, and whatever the constructor throws
    */
   create(binding: Binding, parent: Parent, data: unknown, mustBeNew: boolean): View {
     const { thread } = this;
     if (thread.constructing !== 0) this.requireWritable(mustBeNew ? 'alloc' : 'getOrAlloc');
-    if (thread.interval === 0) enter(thread);
+    if (!binding.registered) throw unregistered(binding);
     // The common case at the least cost: a number that needs no table, and nothing in the way.
     if (typeof parent === 'number' && (parent | 0) === parent && parent >= 0) {
       const existing = mustBeNew ? undefined : this.view(binding, parent);
@@ -83,7 +83,6 @@ export class Variables {
     let scraped = false;
     try {
       for (;;) {
-        binding.refresh();
         if (!binding.registered) throw unregistered(binding);
         const object = this.objects.place(parent);
         const existing = this.view(binding, object);
@@ -100,7 +99,8 @@ export class Variables {
           acquire(this.thread, Layout.NAME_LOCK);
           nameLocked = true;
         }
-        // EXISTS: the look-up finds it now, or it is gone again. UNREGISTERED: binds anew at the top.
+        if (outcome === UNREGISTERED) binding.bindings.resolve(binding);
+        // EXISTS: the look-up finds it now, or it is gone again.
         if (outcome !== EXHAUSTED) continue;
         if (scraped) throw exhausted(binding, this.memory);
         scraped = true;
