@@ -109,38 +109,33 @@ export function* walkType(variables: Variables, binding: Binding): Generator<[Pa
   const first = words[Layout.BUCKET_COUNT]!;
   for (let home = 0; home < first && binding.current; home++) {
     if (thread.interval === 0) enter(thread);
-    const found = collectHome(variables, binding, home, first);
-    for (const [block, object] of found) {
+    for (const block of blocksOfHome(variables, binding, home, first)) {
+      if (thread.interval === 0) enter(thread); // the consumer may have passed a safepoint
+      const object = variables.objectOf(block);
       const view = variables.view(binding, object);
-      if (view !== undefined && view.$block === block) yield [objects.parent(object), view];
-      if (thread.interval === 0) enter(thread);
+      if (view?.$block === block) yield [objects.parent(object), view];
     }
   }
 }
 
-/** Blocks and objects of one bucket of `count` and of everything split off it; read again if a split ran meanwhile. */
-function collectHome(variables: Variables, binding: Binding, home: number, count: number): Map<WordAddress, number> {
-  const { table } = variables;
-  const { words, buckets } = table;
+const NONE: readonly WordAddress[] = [];
+
+/** Blocks of one bucket of `count` and of everything split off it since; read again if a split ran meanwhile. */
+function blocksOfHome(variables: Variables, binding: Binding, home: number, count: number): readonly WordAddress[] {
+  const { words, buckets } = variables.table;
+  const level = splitLevel(count);
+  const step = home + level < count || home >= level ? 2 * level : level;
   for (;;) {
     const now = words[Layout.BUCKET_COUNT]!;
-    const found = new Map<WordAddress, number>();
-    for (const index of descendants(home, count, now)) {
+    let found: WordAddress[] | undefined;
+    for (let index = home; index < now; index += step) {
       const bucket = bucketAddress(buckets, index);
       for (let entry = nextEntry(words, bucket, 0); entry !== 0; entry = nextEntry(words, bucket, entry)) {
         if ((entryKey(words, entry) & Layout.TYPE_SLOT_MASK) !== binding.slot) continue;
         const block = entryBlock(words, entry);
-        if (block === 0) continue;
-        found.set(block, variables.objectOf(block));
+        if (block !== 0) (found ??= []).push(block);
       }
     }
-    if (Atomics.load(words, Layout.BUCKET_COUNT) === now) return found;
+    if (Atomics.load(words, Layout.BUCKET_COUNT) === now) return found ?? NONE;
   }
-}
-
-/** The buckets that hold, among `now`, the hashes that bucket `home` held among `count`. */
-function* descendants(home: number, count: number, now: number): Generator<number> {
-  const level = splitLevel(count);
-  const step = home + level < count || home >= level ? 2 * level : level;
-  for (let index = home; index < now; index += step) yield index;
 }

@@ -44,7 +44,7 @@ function splitNext(table: Table): boolean {
   const target = bucketAddress(buckets, count);
   acquire(thread, source + Layout.BUCKET_LOCK);
   words[target + Layout.BUCKET_LOCK] = thread.owner; // nobody else can reach it before the count is published
-  let done = false;
+  let published = false;
   try {
     if (!reserveLines(table, source, target, bit)) return false;
     for (let entry = nextEntry(words, source, 0); entry !== 0; entry = nextEntry(words, source, entry)) {
@@ -53,16 +53,16 @@ function splitNext(table: Table): boolean {
       publishEntry(words, unusedEntry(words, target, key), key, entryBlock(words, entry));
     }
     words[Layout.SPLIT_BUCKET] = count - bit + 1; // recovery reads this: from here on, whatever moved has to go from the source
+    published = true;
     Atomics.store(words, Layout.BUCKET_COUNT, count + 1);
     for (let entry = nextEntry(words, source, 0); entry !== 0; entry = nextEntry(words, source, entry)) {
       if ((entryKey(words, entry) & bit) !== 0) clearEntry(words, entry);
     }
     words[Layout.SPLIT_BUCKET] = 0;
     words[thread.address + Layout.THREAD_SPLITS]!++;
-    done = true;
     return true;
   } finally {
-    if (done) release(thread, target + Layout.BUCKET_LOCK);
+    if (published) release(thread, target + Layout.BUCKET_LOCK);
     else words.fill(0, target, target + Layout.BUCKET_WORDS);
     release(thread, source + Layout.BUCKET_LOCK);
   }
