@@ -1,0 +1,180 @@
+/**
+ * The command line of the main job: every option checked, defaults filled in, contradictions refused. Reads nothing but its arguments.
+ *
+ * Each refusal is ERR_CLI_OPTION and names the option, the value, the rule and the way out; nothing has run by then.
+ */
+
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { describe, ShadowError } from '../errors.js';
+import { type DistributionName, DISTRIBUTIONS } from './distribution.js';
+import type { TraceColumns } from './trace.js';
+import { type WorkloadName, WORKLOADS } from './workload.js';
+
+export const SABOTAGES = ['lost-update', 'leak', 'mixed-version'] as const;
+export type Sabotage = (typeof SABOTAGES)[number];
+
+export type InputOptions =
+  | { readonly kind: 'trace'; readonly file: string; readonly columns: TraceColumns }
+  | {
+      readonly kind: 'generated';
+      readonly workload: WorkloadName;
+      readonly records: number;
+      readonly requests: number;
+      readonly distribution: DistributionName | undefined;
+    };
+
+/** How long the run lasts: a number of passes over the input, or seconds during which the input is repeated. */
+export type Extent = { readonly kind: 'passes'; readonly passes: number } | { readonly kind: 'seconds'; readonly seconds: number };
+
+export interface Options {
+  readonly input: InputOptions;
+  readonly extent: Extent;
+  readonly workers: number;
+  readonly concurrentTasks: number;
+  /** Requests per task; the run may use less so that every phase has enough tasks. */
+  readonly batch: number;
+  readonly seed: number;
+  readonly maxBytes: number;
+  /** File for the JSON verdict. */
+  readonly json: string | undefined;
+  readonly sabotage: Sabotage | undefined;
+}
+
+const DEFAULT_SECONDS = 10;
+const DEFAULT_RECORDS = 100_000;
+const DEFAULT_REQUESTS = 1_000_000;
+
+const DEFINITIONS = {
+  trace: { type: 'string' },
+  object: { type: 'string' },
+  op: { type: 'string' },
+  size: { type: 'string' },
+  workload: { type: 'string' },
+  records: { type: 'string' },
+  requests: { type: 'string' },
+  distribution: { type: 'string' },
+  workers: { type: 'string' },
+  'concurrent-tasks': { type: 'string' },
+  batch: { type: 'string' },
+  repeat: { type: 'string' },
+  seconds: { type: 'string' },
+  seed: { type: 'string' },
+  'max-bytes': { type: 'string' },
+  json: { type: 'string' },
+  sabotage: { type: 'string' },
+  help: { type: 'boolean' },
+} as const;
+
+type OptionName = keyof typeof DEFINITIONS;
+type Values = { readonly [name in OptionName]?: string | boolean | undefined };
+
+/** 'help' when help was asked for. `randomSeed` is used where no --seed is given. */
+export function parseOptions(args: readonly string[], randomSeed: number): Options | 'help' {
+  const values = parseValues(args);
+  if (values.help === true) return 'help';
+  const input = parseInput(values);
+  return {
+    input,
+    extent: parseExtent(values, input),
+    workers: wholeNumber(values, 'workers', 1, 256) ?? availableParallelism(),
+    concurrentTasks: wholeNumber(values, 'concurrent-tasks', 1, 1024) ?? 4,
+    batch: wholeNumber(values, 'batch', 1, 1_000_000) ?? 1024,
+    seed: wholeNumber(values, 'seed', 0, 2 ** 32 - 1) ?? randomSeed,
+    maxBytes: byteCount(values) ?? 2 ** 30,
+    json: text(values, 'json'),
+    sabotage: oneOf(values, 'sabotage', SABOTAGES),
+  };
+}
+
+function parseValues(args: readonly string[]): Values {
+  try {
+    return parseArgs({ args: [...args], options: DEFINITIONS, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new ShadowError('ERR_CLI_OPTION', `${error.message.replace(/\.$/, '')}; --help lists all options`, { cause: error });
+  }
+}
+
+function parseInput(values: Values): InputOptions {
+  const file = text(values, 'trace');
+  if (file !== undefined) {
+    refuseTogether(values, ['workload', 'records', 'requests', 'distribution'], '--trace brings its own requests');
+    const columns = { object: text(values, 'object') ?? 'object', op: text(values, 'op') ?? 'op', size: text(values, 'size') ?? 'size' };
+    return { kind: 'trace', file, columns };
+  }
+  refuseTogether(values, ['object', 'op', 'size'], 'it names a column of a trace; add --trace FILE');
+  return {
+    kind: 'generated',
+    workload: oneOf(values, 'workload', WORKLOADS) ?? 'a',
+    records: wholeNumber(values, 'records', 1, 10_000_000) ?? DEFAULT_RECORDS,
+    requests: wholeNumber(values, 'requests', 1, 100_000_000) ?? DEFAULT_REQUESTS,
+    distribution: oneOf(values, 'distribution', DISTRIBUTIONS),
+  };
+}
+
+/** One pass where the input's length was chosen (a trace, or --requests), otherwise ten seconds. */
+function parseExtent(values: Values, input: InputOptions): Extent {
+  const passes = wholeNumber(values, 'repeat', 1, 1_000_000);
+  const seconds = number(values, 'seconds', 0.1, 604_800);
+  if (passes !== undefined && seconds !== undefined) {
+    throw new ShadowError('ERR_CLI_OPTION', '--repeat and --seconds both say how long to run; give one of them');
+  }
+  if (seconds !== undefined) return { kind: 'seconds', seconds };
+  if (passes !== undefined) return { kind: 'passes', passes };
+  if (input.kind === 'trace' || values.requests !== undefined) return { kind: 'passes', passes: 1 };
+  return { kind: 'seconds', seconds: DEFAULT_SECONDS };
+}
+
+function refuseTogether(values: Values, names: readonly OptionName[], reason: string): void {
+  const given = names.find((name) => values[name] !== undefined);
+  if (given !== undefined) throw new ShadowError('ERR_CLI_OPTION', `--${given} does not go with the other options: ${reason}`);
+}
+
+function text(values: Values, name: OptionName): string | undefined {
+  const value = values[name];
+  if (typeof value !== 'string') return undefined;
+  if (value.trim() === '') throw new ShadowError('ERR_CLI_OPTION', `--${name} is empty; give a value or leave it out`);
+  return value;
+}
+
+function oneOf<T extends string>(values: Values, name: OptionName, choices: readonly T[]): T | undefined {
+  const value = text(values, name);
+  if (value === undefined) return undefined;
+  const choice = choices.find((candidate) => candidate === value);
+  if (choice === undefined) throw refusal(name, value, `one of ${choices.join(', ')}`);
+  return choice;
+}
+
+function wholeNumber(values: Values, name: OptionName, minimum: number, maximum: number): number | undefined {
+  const value = text(values, name);
+  if (value === undefined) return undefined;
+  const parsed = /^\d{1,15}$/.test(value) ? Number(value) : NaN;
+  if (!(parsed >= minimum && parsed <= maximum)) throw refusal(name, value, `a whole number ${minimum}…${maximum}`);
+  return parsed;
+}
+
+function number(values: Values, name: OptionName, minimum: number, maximum: number): number | undefined {
+  const value = text(values, name);
+  if (value === undefined) return undefined;
+  const parsed = /^\d{1,15}(\.\d{1,9})?$/.test(value) ? Number(value) : NaN;
+  if (!(parsed >= minimum && parsed <= maximum)) throw refusal(name, value, `a number ${minimum}…${maximum}`);
+  return parsed;
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
+
+/** The store has the last word on the size; here only the form is checked. */
+function byteCount(values: Values): number | undefined {
+  const value = text(values, 'max-bytes');
+  if (value === undefined) return undefined;
+  const match = /^(\d{1,15})([KMG]?)$/i.exec(value);
+  const bytes = match === null ? NaN : Number(match[1]) * UNITS[match[2]!.toUpperCase()]!;
+  if (!(bytes >= 1 && bytes <= 2 ** 33))
+    throw refusal('max-bytes', value, 'a whole number of bytes up to 8G, with K, M or G as unit if you like');
+  return bytes;
+}
+
+function refusal(name: OptionName, value: string, rule: string): ShadowError {
+  return new ShadowError('ERR_CLI_OPTION', `--${name} ${describe(value)} is not ${rule}; --help shows examples`);
+}

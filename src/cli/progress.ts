@@ -1,0 +1,83 @@
+/**
+ * What a person sees while a run goes on: one refreshing line on a terminal, plain lines about every second elsewhere. Writes to the
+ * stream it is given.
+ */
+
+import type { WriteStream } from 'node:tty';
+import type { TransitionResult } from '../livepatch/coordinator.js';
+import type { Status } from './replay.js';
+
+/** What progress needs of a stream; process.stdout is one. */
+export type Output = Pick<NodeJS.WritableStream, 'write'> & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>;
+
+const TERMINAL_MILLISECONDS = 200;
+const PLAIN_MILLISECONDS = 1000;
+
+export class Progress {
+  private readonly output: Output;
+  private readonly terminal: boolean;
+  private timer: NodeJS.Timeout | undefined;
+  private last = { seconds: 0, requests: 0 };
+
+  constructor(output: Output) {
+    this.output = output;
+    this.terminal = output.isTTY === true;
+  }
+
+  start(status: () => Status): void {
+    this.timer = setInterval(() => this.show(status()), this.terminal ? TERMINAL_MILLISECONDS : PLAIN_MILLISECONDS);
+    this.timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+    this.clear();
+  }
+
+  /** A line that stays. */
+  line(text: string): void {
+    this.clear();
+    this.output.write(`${text}\n`);
+  }
+
+  transition({ patch, kind, milliseconds, workers }: TransitionResult): void {
+    this.line(`  ${kind} ${patch}: ${workers} workers switched in ${milliseconds.toFixed(1)} ms`);
+  }
+
+  private show(status: Status): void {
+    const text = this.describe(status);
+    if (!this.terminal) this.output.write(`${text}\n`);
+    else this.output.write(`\r\x1b[2K${text.slice(0, this.width - 1)}`);
+  }
+
+  private clear(): void {
+    if (this.terminal) this.output.write('\r\x1b[2K');
+  }
+
+  /** A terminal that does not know its width says 0. */
+  private get width(): number {
+    const { columns } = this.output;
+    return columns !== undefined && columns > 0 ? columns : 120;
+  }
+
+  private describe({ patch, requests, seconds, live, workers, switched, inTransition }: Status): string {
+    const span = seconds - this.last.seconds;
+    const rate = span > 0 ? (requests - this.last.requests) / span : 0;
+    this.last = { seconds, requests };
+    const code = `${patch ?? 'unpatched'}${inTransition ? ' → next' : ''}`;
+    const parts = [
+      `${seconds.toFixed(1)} s`,
+      `${grouped(requests)} requests`,
+      `${grouped(rate)}/s`,
+      code,
+      `${switched}/${workers} workers switched`,
+      `${grouped(live)} live variables`,
+    ];
+    return `  ${parts.join('  ')}`;
+  }
+}
+
+/** 1234567 → "1,234,567" */
+export function grouped(value: number): string {
+  return Math.round(value).toLocaleString('en');
+}

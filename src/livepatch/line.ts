@@ -1,0 +1,103 @@
+/**
+ * Owns the coordinator's end of the line to the other threads: publishing manifests in **the order of publishing** (manifest.ts), answering
+ * threads that ask, and collecting what they report. Writes PATCH_EPOCH, PATCH_TARGET and PATCH_COORDINATOR; nobody else does. Imports
+ * layout, errors, manifest and the type of the store.
+ */
+import { BroadcastChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+
+import { ShadowError } from '../errors.js';
+import { Layout } from '../memory/layout.js';
+import type { ShadowStore } from '../shadow/store.js';
+import {
+  type AgentMessage,
+  announce,
+  channelName,
+  type CoordinatorMessage,
+  type LoadReport,
+  type Manifest,
+  storeName,
+  UNPATCHED,
+  withdraw,
+} from './manifest.js';
+
+/** PATCH_TARGET: which way a transition goes. */
+export const NO_TRANSITION = -1;
+export const UNPATCHING = 0;
+export const PATCHING = 1;
+export type Direction = typeof NO_TRANSITION | typeof UNPATCHING | typeof PATCHING;
+
+export class Line {
+  /** Name of the store in channel names and announcements. */
+  readonly storeName: string;
+  readonly #store: ShadowStore;
+  readonly #words: Int32Array;
+  readonly #channel: BroadcastChannel;
+  readonly #onReport: (report: LoadReport) => void;
+  #manifest: Manifest = UNPATCHED;
+
+  /** @throws ERR_PATCH_COORDINATOR when the store has or had another coordinator */
+  constructor(store: ShadowStore, onReport: (report: LoadReport) => void) {
+    this.#store = store;
+    this.#words = store.internals.words;
+    this.#onReport = onReport;
+    if (
+      Atomics.compareExchange(this.#words, Layout.PATCH_COORDINATOR, Layout.COORDINATOR_NONE, Layout.COORDINATOR_LIVE) !==
+      Layout.COORDINATOR_NONE
+    ) {
+      throw new ShadowError(
+        'ERR_PATCH_COORDINATOR',
+        'this store has or had a PatchCoordinator; share that one, or create another store: two would give the threads different orders',
+      );
+    }
+    this.storeName = storeName(this.#words);
+    this.#channel = new BroadcastChannel(channelName(this.storeName));
+    this.#channel.onmessage = (event: unknown) => {
+      this.receive((event as { readonly data: AgentMessage }).data);
+    };
+    this.#channel.unref();
+    announce(this.storeName, { handle: store.handle, manifest: this.#manifest });
+  }
+
+  /** The manifest in force. */
+  get manifest(): Manifest {
+    return this.#manifest;
+  }
+
+  set direction(direction: Direction) {
+    Atomics.store(this.#words, Layout.PATCH_TARGET, direction);
+  }
+
+  /** Tells every thread, present or future, what to run from now on. */
+  publish(order: Omit<Manifest, 'epoch'>): Manifest {
+    this.#manifest = { ...order, epoch: Atomics.load(this.#words, Layout.PATCH_EPOCH) + 1 };
+    announce(this.storeName, { handle: this.#store.handle, manifest: this.#manifest });
+    this.#post({ kind: 'manifest', manifest: this.#manifest });
+    Atomics.store(this.#words, Layout.PATCH_EPOCH, this.#manifest.epoch);
+    return this.#manifest;
+  }
+
+  /** Takes `first` and every message that has arrived; what an agent posted before it wrote a word is here once that word is seen. */
+  receive(first?: AgentMessage): void {
+    for (let message = first ?? this.#nextMessage(); message !== undefined; message = this.#nextMessage()) {
+      if (message.kind === 'hello') this.#post({ kind: 'manifest', manifest: this.#manifest });
+      else this.#onReport(message);
+    }
+  }
+
+  /** Threads that still run keep what they run; one that asks is told that nobody answers any more. */
+  close(): void {
+    withdraw(this.storeName);
+    Atomics.store(this.#words, Layout.PATCH_COORDINATOR, Layout.COORDINATOR_CLOSED);
+    this.#post({ kind: 'closed' });
+    this.#channel.close();
+  }
+
+  /** Takes BroadcastChannels as well, by its documentation though not by its types. */
+  #nextMessage(): AgentMessage | undefined {
+    return receiveMessageOnPort(this.#channel as unknown as MessagePort)?.message as AgentMessage | undefined;
+  }
+
+  #post(message: CoordinatorMessage): void {
+    this.#channel.postMessage(message);
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * Owns what the coordinator and the threads tell each other: the manifest (which patches, in which order, from where), the messages that
+ * carry it, and the environment data by which a thread started later finds store and manifest without asking.
+ *
+ * **The order of publishing**: environment data, message, then PATCH_EPOCH. A thread that reads the new epoch therefore finds the manifest in its
+ * message queue already, unless it opened its channel in between; then it asks and waits for the answer.
+ *
+ * Writes no shared memory itself. Imports layout and the type of the handle.
+ */
+import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
+
+import { Layout } from '../memory/layout.js';
+import type { StoreHandle } from '../memory/reservation.js';
+
+/** One enabled patch. The serial number tells two enablings of one module apart. */
+export interface PatchReference {
+  readonly serial: number;
+  readonly name: string;
+  readonly url: string;
+}
+
+/** What every thread should run. Complete: a thread that missed one needs only the newest. */
+export interface Manifest {
+  /** The PATCH_EPOCH it belongs to. */
+  readonly epoch: number;
+  /** Number of the transition that made this stack; 0 for the empty one. */
+  readonly version: number;
+  /** Oldest first. */
+  readonly stack: readonly PatchReference[];
+  /** A patch to load and check, but not to run yet. */
+  readonly candidate: PatchReference | null;
+}
+
+/** What a thread runs while nobody has said anything. */
+export const UNPATCHED: Manifest = { epoch: 0, version: 0, stack: [], candidate: null };
+
+export type CoordinatorMessage = { readonly kind: 'manifest'; readonly manifest: Manifest } | { readonly kind: 'closed' };
+
+/** How a thread got on with the code of one manifest. */
+export interface LoadReport {
+  readonly kind: 'loaded';
+  readonly thread: number;
+  readonly epoch: number;
+  /** Why something could not be loaded. */
+  readonly failure: string | null;
+  /** Functions that the candidate replaces and this thread does not declare. */
+  readonly undeclared: readonly string[];
+}
+
+export type AgentMessage = { readonly kind: 'hello' } | LoadReport;
+
+/** The store's name among the stores of this process. */
+export function storeName(words: Int32Array): string {
+  const hex = (word: number): string => (words[word]! >>> 0).toString(16).padStart(8, '0');
+  return hex(Layout.HEADER_STORE_ID) + hex(Layout.HEADER_STORE_ID + 1);
+}
+
+/** Name of the BroadcastChannel on which everything about one store is said. */
+export function channelName(store: string): string {
+  return `umbra.${store}`;
+}
+
+/** What a thread finds when it starts: one entry per store with a coordinator. */
+export interface Announcement {
+  readonly handle: StoreHandle;
+  readonly manifest: Manifest;
+}
+
+const ENVIRONMENT_KEY = 'umbra';
+
+export function announcements(): ReadonlyMap<string, Announcement> {
+  const value = getEnvironmentData(ENVIRONMENT_KEY) as unknown;
+  return value instanceof Map ? (value as Map<string, Announcement>) : new Map<string, Announcement>();
+}
+
+/** Leaves an announcement for threads that this thread starts from now on; they get a copy as it is at that moment. */
+export function announce(store: string, announcement: Announcement): void {
+  setAnnouncements(new Map([...announcements(), [store, announcement]]));
+}
+
+export function withdraw(store: string): void {
+  setAnnouncements(new Map([...announcements()].filter(([name]) => name !== store)));
+}
+
+/** `undefined` removes the key. */
+function setAnnouncements(all: ReadonlyMap<string, Announcement>): void {
+  setEnvironmentData(ENVIRONMENT_KEY, all.size > 0 ? all : undefined);
+}

@@ -1,0 +1,76 @@
+/**
+ * Owns the coordinator's picture of the other threads: which of them have an agent, and what their slots say. A thread counts from the
+ * moment its agent registered (THREAD_AGENT holds the generation of the slot's claim) until it gives up its slot, leaves by itself, or its exit
+ * event arrives: only then is it certain that it runs nothing any more.
+ *
+ * Reads the agents' words with Atomics; writes THREAD_AGENT of threads that have exited. Imports layout and the type of the store.
+ */
+import type { Worker } from 'node:worker_threads';
+
+import { Layout, type WordAddress } from '../memory/layout.js';
+import { threadSlotAddress } from '../memory/threads.js';
+import type { ShadowStore } from '../shadow/store.js';
+
+/** One thread with an agent, as its slot describes it at this moment. */
+export interface AgentStatus {
+  /** threadId of node:worker_threads. */
+  readonly thread: number;
+  /** Number of the version that its tasks run; PATCH_NOT_RUNNING = none yet. */
+  readonly version: number;
+  /** The PATCH_EPOCH for which it has loaded the code, negative = could not. */
+  readonly loaded: number;
+  /** Tasks in flight. */
+  readonly tasks: number;
+}
+
+export class Roster {
+  readonly #store: ShadowStore;
+  readonly #onExit: () => void;
+
+  /** Watches every worker that this thread starts from now on; `onExit` runs after a dead one was struck off. */
+  constructor(store: ShadowStore, onExit: () => void) {
+    this.#store = store;
+    this.#onExit = onExit;
+    process.on('worker', this.#watch);
+  }
+
+  agents(): AgentStatus[] {
+    const { words } = this.#store.internals;
+    const agents: AgentStatus[] = [];
+    for (const slot of this.#agentSlots()) {
+      agents.push({
+        thread: words[slot + Layout.THREAD_NODE_ID]!,
+        version: Atomics.load(words, slot + Layout.THREAD_PATCH_VERSION),
+        loaded: Atomics.load(words, slot + Layout.THREAD_PATCH_LOADED),
+        tasks: Atomics.load(words, slot + Layout.THREAD_TASKS),
+      });
+    }
+    return agents;
+  }
+
+  close(): void {
+    process.off('worker', this.#watch);
+  }
+
+  *#agentSlots(): Generator<WordAddress> {
+    const { memory, words } = this.#store.internals;
+    const high = Atomics.load(words, Layout.THREAD_HIGH);
+    for (let slot = 0; slot < high; slot++) {
+      const address = threadSlotAddress(memory, slot);
+      const claim = Atomics.load(words, address + Layout.THREAD_AGENT);
+      if (claim === 0 || claim !== words[address + Layout.THREAD_GENERATION]) continue;
+      if (Atomics.load(words, address + Layout.THREAD_STATE) === Layout.THREAD_LIVE) yield address;
+    }
+  }
+
+  readonly #watch = (worker: Worker): void => {
+    const thread = worker.threadId; // −1 once it has exited
+    worker.once('exit', () => {
+      const { words } = this.#store.internals;
+      for (const slot of this.#agentSlots()) {
+        if (words[slot + Layout.THREAD_NODE_ID] === thread) Atomics.store(words, slot + Layout.THREAD_AGENT, 0);
+      }
+      this.#onExit();
+    });
+  };
+}
