@@ -31,8 +31,8 @@ export class Blocks {
   readonly #thread: Thread;
   readonly #words: Int32Array;
   readonly #caches: WordAddress;
-  /** Blocks on the global lists when giving back pages last found nothing: no use in trying again before that changes. */
-  #fruitlessCount = -1;
+  /** BLOCKS_GIVEN when giving back pages last found nothing: no use in trying again before that changes. */
+  #fruitlessGiven = -1;
 
   constructor(memory: Memory, thread: Thread) {
     this.#memory = memory;
@@ -122,14 +122,13 @@ export class Blocks {
     Atomics.store(words, Layout.MEMORY_PRESSURE, 1);
     this.reclaim();
     this.#open();
-    let count = 0;
-    for (let sizeClass = 1; sizeClass < CLASS_BLOCK_WORDS.length; sizeClass++)
-      count += words[classAddress(sizeClass) + Layout.CLASS_COUNT]!;
-    if (count !== this.#fruitlessCount) {
+    const given = Atomics.load(words, Layout.BLOCKS_GIVEN);
+    if (given !== this.#fruitlessGiven) {
       let pages = 0;
-      for (let sizeClass = 0; sizeClass < CLASS_BLOCK_WORDS.length; sizeClass++)
+      for (let sizeClass = 0; sizeClass < CLASS_BLOCK_WORDS.length; sizeClass++) {
         pages += returnWholePages(this.#memory, this.#thread, sizeClass);
-      this.#fruitlessCount = pages === 0 ? count : -1;
+      }
+      if (pages === 0) this.#fruitlessGiven = given;
     }
     this.#close();
   }
@@ -182,7 +181,7 @@ export class Blocks {
     if (next !== 0) {
       const size = CLASS_BLOCK_WORDS[sizeClass]!;
       words[address + Layout.THREAD_INTENT_BLOCK] = next; // recovery reads this
-      words[cache + Layout.CARVE_NEXT] = next + 2 * size <= words[cache + Layout.CARVE_END]! ? next + size : 0;
+      words[cache + Layout.CARVE_NEXT] = next < words[cache + Layout.CARVE_LAST]! ? next + size : 0;
       return next;
     }
     if (!more) return 0;
@@ -194,8 +193,10 @@ export class Blocks {
     const page = takePage(this.#memory, this.#thread, sizeClass);
     if (page === 0) return 0;
     const size = CLASS_BLOCK_WORDS[sizeClass]!;
-    words[cache + Layout.CARVE_END] = page + Layout.PAGE_WORDS;
-    words[cache + Layout.CARVE_NEXT] = page + 2 * size <= page + Layout.PAGE_WORDS ? page + size : 0;
+    // The last block, not the end: that of the topmost page is no int32.
+    const last = page + (Math.floor(Layout.PAGE_WORDS / size) - 1) * size;
+    words[cache + Layout.CARVE_LAST] = last;
+    words[cache + Layout.CARVE_NEXT] = page < last ? page + size : 0;
     words[address + Layout.THREAD_INTENT_BLOCK] = page;
     return page;
   }
@@ -237,6 +238,7 @@ export class Blocks {
     words[global + Layout.CLASS_HEAD] = head;
     words[global + Layout.CLASS_COUNT]! += count;
     release(this.#thread, global + Layout.CLASS_LOCK);
+    Atomics.add(words, Layout.BLOCKS_GIVEN, 1);
   }
 
   #giveEverything(): void {

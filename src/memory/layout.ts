@@ -61,6 +61,8 @@ export const enum Layout {
   GRACE_EPOCH = 32,
   /** 1 after an allocation failed: threads give freed blocks to the global lists at once. 0 again once a page was found. */
   MEMORY_PRESSURE = 36,
+  /** How often blocks were given to a global list: looking for whole free pages again is in vain before it changes. Atomics.add. */
+  BLOCKS_GIVEN = 37,
   /** Line 3: SPACE_LOCK guards the rest of its line. */
   SPACE_LOCK = 48,
   BUCKET_PAGE_LIMIT = 49, // first page that does not belong to the bucket region
@@ -161,30 +163,29 @@ export const enum Layout {
   THREAD_PATCH_LOADED = 22, // the PATCH_EPOCH for which the thread has loaded the code, negative = loading failed
   THREAD_PATCH_VERSION = 23, // version number of the code that the thread's tasks run, PATCH_NOT_RUNNING = none yet
   THREAD_TASKS = 24, // tasks in flight
-  THREAD_PATCH_SPARE = 25, // to THREAD_DESTROYING − 1
   PATCH_NOT_RUNNING = -1,
-  /** Blocks whose destructor is running, outermost first; deeper nesting than fits runs unrecorded. Recovery runs these again. */
-  THREAD_DESTROYING = 40,
-  THREAD_DESTROYING_WORDS = 16,
-  THREAD_DESTROYING_COUNT = 56, // current depth, may exceed THREAD_DESTROYING_WORDS
   /**
    * Blocks retired by this thread, linked through BLOCK_NEXT: those of the epoch in RETIRED_EPOCH, and all older ones. A list is reused as
    * a whole once its epoch, the latest of its blocks, is past.
    */
-  THREAD_RETIRED = 64,
-  THREAD_RETIRED_OLDER = 68,
+  THREAD_RETIRED = 40,
+  THREAD_RETIRED_OLDER = 44,
   RETIRED_HEAD = 0,
   RETIRED_TAIL = 1,
   RETIRED_COUNT = 2,
   RETIRED_EPOCH = 3,
   /** Per size class: the thread's own free blocks and the page it is carving. */
-  THREAD_CLASSES = 80,
+  THREAD_CLASSES = 48,
   CACHE_HEAD = 0, // first free block, linked through BLOCK_NEXT
   CACHE_COUNT = 1,
   CARVE_NEXT = 2, // next block of the page that was never handed out
-  CARVE_END = 3, // word address behind the last whole block of that page
+  CARVE_LAST = 3, // word address of the last whole block of that page
   CACHE_WORDS = 4,
-  THREAD_WORDS = THREAD_CLASSES + CACHE_WORDS * MAX_CLASSES,
+  /** Blocks whose destructor is owed, outermost first; deeper nesting than fits runs unrecorded. Recovery runs these again. */
+  THREAD_DESTROYING_COUNT = THREAD_CLASSES + CACHE_WORDS * MAX_CLASSES, // current depth, may exceed THREAD_DESTROYING_WORDS
+  THREAD_DESTROYING = THREAD_DESTROYING_COUNT + 1,
+  THREAD_DESTROYING_WORDS = 127,
+  THREAD_WORDS = THREAD_DESTROYING + THREAD_DESTROYING_WORDS,
   THREAD_FREE = 0,
   THREAD_LIVE = 1,
 

@@ -31,7 +31,9 @@ export class Destruction {
     this.#thread = thread;
     this.#blocks = blocks;
     thread.onUnlocked = () => {
-      this.runAll(this.#deferred.splice(0));
+      const failures: unknown[] = [];
+      this.runAll(this.#deferred.splice(0), failures);
+      if (failures.length > 0) throw failures[0];
     };
   }
 
@@ -54,17 +56,15 @@ export class Destruction {
     }
   }
 
-  /** Runs all of them, even if one throws; then the first error goes on. */
-  runAll(gone: readonly Unlinked[]): void {
-    let failure: { error: unknown } | undefined;
+  /** Runs all of them; what they throw is added to `failures`. */
+  runAll(gone: readonly Unlinked[], failures: unknown[]): void {
     for (const unlinked of gone) {
       try {
         this.run(unlinked);
       } catch (error) {
-        failure ??= { error };
+        failures.push(error);
       }
     }
-    if (failure !== undefined) throw failure.error;
   }
 
   #destroy({ block, parent, binding, destructor }: Unlinked): void {

@@ -86,7 +86,7 @@ function int32Access(offset: number, check: (value: unknown) => void, { words }:
       return words[(this.$block + word) | 0];
     },
     set(value: number) {
-      if ((value | 0) !== value) check(value);
+      if (typeof value !== 'number' || (value | 0) !== value) check(value);
       if (this.$interval !== thread.interval) this.$revalidate();
       words[(this.$block + word) | 0] = value;
     },
@@ -101,7 +101,7 @@ function uint32Access(offset: number, check: (value: unknown) => void, { words }
       return words[(this.$block + word) | 0]! >>> 0;
     },
     set(value: number) {
-      if (value >>> 0 !== value) check(value);
+      if (typeof value !== 'number' || value >>> 0 !== value) check(value);
       if (this.$interval !== thread.interval) this.$revalidate();
       words[(this.$block + word) | 0] = value;
     },

@@ -20,7 +20,8 @@ export function getMany(variables: Variables, binding: Binding, parents: readonl
   const views: (View | undefined)[] = [];
   for (let start = 0; start < parents.length; start += STAGE) {
     const count = Math.min(STAGE, parents.length - start);
-    locate(variables, binding, parents, start, count);
+    // A copy: reading an element may run code of the user's, which may come here again.
+    locate(variables, binding, parents.slice(start, start + count));
     for (let i = 0; i < count; i++) {
       const object = objects[i]!;
       if (object < 0) views.push(undefined);
@@ -32,11 +33,12 @@ export function getMany(variables: Variables, binding: Binding, parents: readonl
 }
 
 /** Stages one and two: hashes and bucket lines, then the first entry of each primary line whose key fits. */
-function locate(variables: Variables, binding: Binding, parents: readonly Parent[], start: number, count: number): void {
+function locate(variables: Variables, binding: Binding, parents: readonly Parent[]): void {
+  const count = parents.length;
   const { words, buckets } = variables.table;
   const bucketCount = words[Layout.BUCKET_COUNT]!;
   for (let i = 0; i < count; i++) {
-    const parent = parents[start + i]!;
+    const parent = parents[i]!;
     const object = typeof parent === 'number' && (parent | 0) === parent && parent >= 0 ? parent : binding.objects.find(parent);
     objects[i] = object;
     const hash = hashObject(object | 0, objectHigh(object));

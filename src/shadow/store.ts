@@ -152,7 +152,7 @@ export class ShadowStore {
     this.#variables.requireWritable('freeObject');
     if (this.#thread.interval === 0) enter(this.#thread);
     const object = this.objects.find(obj);
-    return object < 0 ? 0 : freeParent(this.#variables, this.#bindings, object);
+    return object < 0 ? 0 : freeParent(this.#variables, this.#bindings, object, obj);
   }
 
   /**
@@ -212,6 +212,7 @@ export class ShadowStore {
   /** Walks the whole store and proves its invariants. Writers of other threads wait meanwhile; readers do not notice. */
   check(): CheckResult {
     this.#requireAttached('check');
+    this.#variables.requireWritable('check'); // it takes every bucket lock, and this thread holds one
     return checkStore(this.#variables);
   }
 
@@ -220,13 +221,21 @@ export class ShadowStore {
     const thread = this.#thread;
     if (thread.disposed) return;
     this.safepoint();
-    for (const handle of [...this.objects.owned]) this.freeObject(handle);
+    const failures: unknown[] = [];
+    for (const handle of [...this.objects.owned]) {
+      try {
+        this.freeObject(handle);
+      } catch (error) {
+        failures.push(error);
+      }
+    }
     this.#leave(true);
     this.#variables.table.settleCount();
     this.#settleCounters();
     this.#variables.blocks.abandon();
     this.#bindings.release();
     releaseThread(thread);
+    if (failures.length > 0) throw failures[0]; // the slot is given back all the same
   }
 
   /** The binding of a type, as it was left by the last use. */

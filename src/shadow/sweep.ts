@@ -4,13 +4,13 @@
  * TYPE_LOCK. Imports memory, binding, walk.
  */
 import { enter, retirementEpoch } from '../memory/grace.js';
-import { Layout, type WordAddress } from '../memory/layout.js';
+import { Layout } from '../memory/layout.js';
 import { acquire, release } from '../memory/lock.js';
 import { bucketAddress } from '../table/hash.js';
 import { type Binding, typeAddress } from './binding.js';
 import { nextTag } from './tags.js';
 import type { Variables } from './variables.js';
-import { freeInBucket } from './walk.js';
+import { freeInBucket, type Target, targetOf } from './walk.js';
 
 /** Buckets that one step visits: well under a millisecond when few of them hold anything. */
 const SLICE_BUCKETS = 1024;
@@ -19,19 +19,17 @@ const SLICE_BUCKETS = 1024;
 export class Collection {
   readonly id: number;
   readonly #variables: Variables;
-  readonly #binding: Binding;
-  readonly #counter: WordAddress;
+  readonly #target: Target;
   #next = 0;
   #destroyed = 0;
-  #failures: unknown[] = [];
+  readonly #failures: unknown[] = [];
   #done = false;
 
   /** @internal */
   constructor(variables: Variables, binding: Binding) {
     this.id = binding.type.id;
     this.#variables = variables;
-    this.#binding = binding;
-    this.#counter = variables.memory.counters + variables.thread.slot * Layout.COUNTER_WORDS_PER_THREAD + binding.slot;
+    this.#target = targetOf(binding);
   }
 
   /** Variables destroyed so far. */
@@ -70,24 +68,14 @@ export class Collection {
       acquire(thread, lock);
       release(thread, lock);
     }
-    for (;;) {
-      const before = words[this.#counter]!;
-      try {
-        freeInBucket(variables, index, this.#binding);
-        this.#destroyed += before - words[this.#counter]!;
-        return;
-      } catch (error) {
-        this.#destroyed += before - words[this.#counter]!;
-        this.#failures.push(error); // the rest of the bucket is still there
-      }
-    }
+    this.#destroyed += freeInBucket(variables, index, this.#target, this.#failures);
   }
 
   /** Gives the slot back. Its counters are settled: every variable is gone, so their sum is zero. */
   #finish(): void {
     const { memory, thread } = this.#variables;
     const { words } = memory;
-    const { slot } = this.#binding;
+    const { slot } = this.#target;
     const address = typeAddress(memory, slot);
     acquire(thread, Layout.TYPE_LOCK);
     for (let other = 0; other < words[Layout.THREAD_HIGH]!; other++)

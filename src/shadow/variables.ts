@@ -124,7 +124,7 @@ export class Variables {
     try {
       // A collection that began meanwhile owns the variable, and destroys it with the destructor of the last user.
       const entry = binding.current ? findEntry(this.#words, bucket, keyOf(hash, binding.slot), low, identityOf(high, binding.slot)) : 0;
-      if (entry !== 0) block = this.unlink(bucket, entry, binding, destructor);
+      if (entry !== 0) block = this.unlink(bucket, entry, destructor);
     } finally {
       this.table.unlock(bucket);
     }
@@ -138,25 +138,25 @@ export class Variables {
    * Unlinks one entry of a locked chain, and the parent's name with its last variable; returns the block. Without destructor it is retired at once;
    * either way `settle` has to follow once the bucket is unlocked.
    */
-  unlink(bucket: WordAddress, entry: EntryAddress, binding: Binding, destructor: AnyShadowType['dtor']): WordAddress {
+  unlink(bucket: WordAddress, entry: EntryAddress, destructor: AnyShadowType['dtor']): WordAddress {
     const words = this.#words;
     const block = entryBlock(words, entry);
-    const high = words[block + Layout.BLOCK_IDENTITY]! >>> Layout.TYPE_SLOT_BITS;
-    const object = high === 0 ? 0 : this.objectOf(block);
+    const identity = words[block + Layout.BLOCK_IDENTITY]!;
+    const object = identity >>> Layout.TYPE_SLOT_BITS === 0 ? 0 : this.objectOf(block);
     if (destructor !== undefined) this.#destruction.owe(block);
     words[block + Layout.BLOCK_GENERATION] = words[block + Layout.BLOCK_GENERATION]! | 1;
     clearEntry(words, entry);
-    words[this.#counter(binding.slot)]!--;
+    words[this.#counter(identity & Layout.TYPE_SLOT_MASK)]!--;
     words[this.thread.address + Layout.THREAD_FREED]!++;
     if (destructor === undefined) this.blocks.retire(block);
     if (isName(object)) dropUnusedName(this.table, this.blocks, bucket, object);
     return block;
   }
 
-  /** Counts removals and runs the destructors, without any bucket lock: all of them, even if one throws; then the first error goes on. */
-  settle(gone: readonly Unlinked[]): void {
+  /** Counts removals and runs the destructors, without any bucket lock. What they throw is added to `failures` and stops nothing. */
+  settle(gone: readonly Unlinked[], failures: unknown[]): void {
     for (let i = 0; i < gone.length; i++) this.table.count(-1);
-    this.#destruction.runAll(gone);
+    this.#destruction.runAll(gone, failures);
   }
 
   /** This thread's counter of live variables of a slot. */

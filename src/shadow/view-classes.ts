@@ -86,6 +86,8 @@ function cursorClass(binding: Binding): CursorConstructor {
       if (typeof obj === 'number' && (obj | 0) === obj && obj >= 0) {
         block = find(words, buckets, obj, slot, hash(obj, 0));
       } else {
+        this.$block = 0; // if the parent is refused, the cursor is on no variable
+        this.$interval = -1;
         const object = isPlainNumber(obj) ? obj : objects.find(obj);
         const high = objectHigh(object);
         block = object < 0 ? 0 : find(words, buckets, object | 0, identity(high, slot), hash(object | 0, high));

@@ -77,10 +77,11 @@ export class View<F extends Fields = Fields> implements FieldTarget {
     // The one operation that hot loops use: 32-bit additions are spelled out, everything else goes through atomic().
     for (let i = 0; i < names.length; i++) {
       if (names[i] !== field) continue;
-      if (kinds[i] === 'u32' && ((value as number) | 0) === value) {
+      if (typeof value !== 'number' || (value | 0) !== value) break;
+      if (kinds[i] === 'u32') {
         return Atomics.add(memory.uwords, this.$block + words[i]!, value) as Operand<F, N>;
       }
-      if (kinds[i] === 'i32' && ((value as number) | 0) === value) {
+      if (kinds[i] === 'i32') {
         return Atomics.add(memory.words, this.$block + words[i]!, value) as Operand<F, N>;
       }
       break;

@@ -16,82 +16,119 @@ import type { View } from './view.js';
 
 /** How many entries of a chain belong to the type, at a look without the lock. */
 function countInChain(words: Int32Array, bucket: WordAddress, slot: TypeSlot): number {
-  let count = 0;
-  for (let entry = nextEntry(words, bucket, 0); entry !== 0; entry = nextEntry(words, bucket, entry)) {
-    if ((entryKey(words, entry) & Layout.TYPE_SLOT_MASK) === slot) count++;
-  }
-  return count;
+  return countEntries(words, bucket, (key) => (key & Layout.TYPE_SLOT_MASK) === slot);
 }
 
 /** Variables unlinked under one hold of a bucket lock: as many as leave room in THREAD_DESTROYING for what their destructors free. */
 const UNLINK_BATCH = 8;
 
+/** A type slot as it was when a walk began: a destructor may have its binding pointed elsewhere. */
+export interface Target {
+  readonly binding: Binding;
+  readonly slot: TypeSlot;
+  readonly tag: number;
+}
+
+export function targetOf(binding: Binding): Target {
+  return { binding, slot: binding.slot, tag: binding.tag };
+}
+
+function isCurrent({ binding, slot, tag }: Target): boolean {
+  return binding.words[typeAddress(binding.memory, slot) + Layout.TYPE_TAG] === tag;
+}
+
 /**
- * Frees every variable of a slot in one bucket, which is locked only if a look before found any; returns how many. All destructors of a batch run, even
- * if one throws; then the first error goes on.
+ * Frees the variables of a slot in one bucket, which is locked only if a look before found any; returns how many. What destructors throw is added to
+ * `failures` and stops nothing.
  */
-export function freeInBucket(variables: Variables, index: number, binding: Binding): number {
-  const { table } = variables;
+export function freeInBucket(variables: Variables, index: number, target: Target, failures: unknown[]): number {
+  const { table, objects } = variables;
   let freed = 0;
   // Not until none is left: a destructor may create the variable anew.
-  const most = countInChain(table.words, bucketAddress(table.buckets, index), binding.slot);
+  const most = countInChain(table.words, bucketAddress(table.buckets, index), target.slot);
   while (freed < most) {
     const bucket = table.lockIndex(index, Layout.INTENT_REMOVE);
-    // Not current any more: a collection that began meanwhile owns them.
-    const gone = unlinkBatch(variables, bucket, (key) =>
-      (key & Layout.TYPE_SLOT_MASK) === binding.slot && binding.current ? binding : undefined,
-    );
+    const gone = unlinkBatch(variables, bucket, Math.min(UNLINK_BATCH, most - freed), (key, block) => {
+      // Not current any more: a collection that began meanwhile owns them.
+      if ((key & Layout.TYPE_SLOT_MASK) !== target.slot || !isCurrent(target)) return undefined;
+      return { block, binding: target.binding, parent: objects.parent(variables.objectOf(block)), destructor: target.binding.type.dtor };
+    });
     if (gone.length === 0) break;
     freed += gone.length;
-    variables.settle(gone);
+    variables.settle(gone, failures);
   }
   return freed;
 }
 
-/** Frees every variable of a type that is there when the walk comes by. A throwing destructor ends it. */
+/** Frees every variable of a type that is there when the walk comes by. All destructors run, even if one throws; then the first error goes on. */
 export function freeType(variables: Variables, binding: Binding): number {
+  const target = targetOf(binding);
+  const failures: unknown[] = [];
   let freed = 0;
-  for (let index = 0; index < variables.table.bucketCount && binding.current; index++) freed += freeInBucket(variables, index, binding);
+  for (let index = 0; index < variables.table.bucketCount && isCurrent(target); index++) {
+    freed += freeInBucket(variables, index, target, failures);
+  }
+  if (failures.length > 0) throw failures[0];
   return freed;
 }
 
-/** Frees every variable of one object, of all registered types, each with the destructor this thread knows for its id. */
-export function freeParent(variables: Variables, bindings: Bindings, object: number): number {
+/**
+ * Frees every variable of one object, of all registered types, each with the destructor this thread knows for its id. All destructors run, even if one
+ * throws; then the first error goes on.
+ */
+export function freeParent(variables: Variables, bindings: Bindings, object: number, parent: Parent): number {
   const { table, memory } = variables;
+  const { words } = table;
   const hash = hashObject(object | 0, objectHigh(object));
+  const isOurs = (key: number, block: WordAddress): boolean =>
+    keyHasHash(key, hash) && (key & Layout.TYPE_SLOT_MASK) !== Layout.TYPE_SLOT_NAMES && variables.objectOf(block) === object;
+  const failures: unknown[] = [];
   let freed = 0;
-  for (;;) {
+  let most = -1;
+  while (freed !== most) {
     const bucket = table.lock(hash, Layout.INTENT_REMOVE);
-    const gone = unlinkBatch(variables, bucket, (key, block) => {
+    // Not until none is left: destructors may create variables of the parent anew.
+    if (most < 0) most = countEntries(words, bucket, isOurs);
+    const gone = unlinkBatch(variables, bucket, Math.min(UNLINK_BATCH, most - freed), (key, block) => {
+      if (!isOurs(key, block)) return undefined;
       const slot = key & Layout.TYPE_SLOT_MASK;
-      if (slot === Layout.TYPE_SLOT_NAMES || !keyHasHash(key, hash) || variables.objectOf(block) !== object) return undefined;
-      const state = Atomics.load(memory.words, typeAddress(memory, slot) + Layout.TYPE_TAG) & Layout.TYPE_STATE_MASK;
-      return state === Layout.TYPE_STATE_LIVE ? bindings.ofSlot(slot) : undefined; // else the sweep destroys it
+      const state = words[typeAddress(memory, slot) + Layout.TYPE_TAG]! & Layout.TYPE_STATE_MASK;
+      if (state !== Layout.TYPE_STATE_LIVE) return undefined; // the sweep destroys it
+      const binding = bindings.ofSlot(slot);
+      return { block, binding, parent, destructor: binding.type.dtor };
     });
+    if (gone.length === 0) break;
     freed += gone.length;
-    variables.settle(gone);
-    if (gone.length < UNLINK_BATCH) return freed;
+    variables.settle(gone, failures);
   }
+  if (failures.length > 0) throw failures[0];
+  return freed;
 }
 
-/** Unlinks up to UNLINK_BATCH entries of a locked chain, those that `bindingOf` knows, and unlocks it. */
+function countEntries(words: Int32Array, bucket: WordAddress, counts: (key: number, block: WordAddress) => boolean): number {
+  let count = 0;
+  for (let entry = nextEntry(words, bucket, 0); entry !== 0; entry = nextEntry(words, bucket, entry)) {
+    if (counts(entryKey(words, entry), entryBlock(words, entry))) count++;
+  }
+  return count;
+}
+
+/** Unlinks up to `most` entries of a locked chain, those that `choose` takes, and unlocks it. */
 function unlinkBatch(
   variables: Variables,
   bucket: WordAddress,
-  bindingOf: (key: number, block: WordAddress) => Binding | undefined,
+  most: number,
+  choose: (key: number, block: WordAddress) => Unlinked | undefined,
 ): Unlinked[] {
-  const { table, objects } = variables;
+  const { table } = variables;
   const { words } = table;
   const gone: Unlinked[] = [];
   try {
-    for (let entry = nextEntry(words, bucket, 0); entry !== 0 && gone.length < UNLINK_BATCH; entry = nextEntry(words, bucket, entry)) {
-      const block = entryBlock(words, entry);
-      const binding = bindingOf(entryKey(words, entry), block);
-      if (binding === undefined) continue;
-      const parent = objects.parent(variables.objectOf(block)); // before its name goes with the last variable
-      const destructor = binding.type.dtor;
-      variables.unlink(bucket, entry, binding, destructor);
-      gone.push({ block, parent, binding, destructor });
+    for (let entry = nextEntry(words, bucket, 0); entry !== 0 && gone.length < most; entry = nextEntry(words, bucket, entry)) {
+      const chosen = choose(entryKey(words, entry), entryBlock(words, entry));
+      if (chosen === undefined) continue;
+      variables.unlink(bucket, entry, chosen.destructor);
+      gone.push(chosen);
     }
   } finally {
     table.unlock(bucket);
@@ -106,11 +143,13 @@ function unlinkBatch(
 export function* walkType(variables: Variables, binding: Binding): Generator<[Parent, View], void, undefined> {
   const { table, thread, objects } = variables;
   const { words } = table;
+  const target = targetOf(binding);
   const first = words[Layout.BUCKET_COUNT]!;
-  for (let home = 0; home < first && binding.current; home++) {
+  for (let home = 0; home < first && isCurrent(target); home++) {
     if (thread.interval === 0) enter(thread);
-    for (const block of blocksOfHome(variables, binding, home, first)) {
+    for (const block of blocksOfHome(variables, target.slot, home, first)) {
       if (thread.interval === 0) enter(thread); // the consumer may have passed a safepoint
+      if (!isCurrent(target)) return;
       const object = variables.objectOf(block);
       const view = variables.view(binding, object);
       if (view?.$block === block) yield [objects.parent(object), view];
@@ -121,7 +160,7 @@ export function* walkType(variables: Variables, binding: Binding): Generator<[Pa
 const NONE: readonly WordAddress[] = [];
 
 /** Blocks of one bucket of `count` and of everything split off it since; read again if a split ran meanwhile. */
-function blocksOfHome(variables: Variables, binding: Binding, home: number, count: number): readonly WordAddress[] {
+function blocksOfHome(variables: Variables, slot: TypeSlot, home: number, count: number): readonly WordAddress[] {
   const { words, buckets } = variables.table;
   const level = splitLevel(count);
   const step = home + level < count || home >= level ? 2 * level : level;
@@ -131,7 +170,7 @@ function blocksOfHome(variables: Variables, binding: Binding, home: number, coun
     for (let index = home; index < now; index += step) {
       const bucket = bucketAddress(buckets, index);
       for (let entry = nextEntry(words, bucket, 0); entry !== 0; entry = nextEntry(words, bucket, entry)) {
-        if ((entryKey(words, entry) & Layout.TYPE_SLOT_MASK) !== binding.slot) continue;
+        if ((entryKey(words, entry) & Layout.TYPE_SLOT_MASK) !== slot) continue;
         const block = entryBlock(words, entry);
         if (block !== 0) (found ??= []).push(block);
       }
