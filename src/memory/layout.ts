@@ -92,6 +92,7 @@ export const enum Layout {
   /** Lines 7–10: ids that were used without a registration and already gave their process warning; id + 1, 0 = empty. Compare-exchange. */
   WARNED_IDS = 112,
   WARNED_ID_WORDS = 64,
+  WARNED_LAST_ID = 190, // 1 once the id 2^32−1, whose entry would be 0, has given its warning
   /** Lines 11–: what the counters THREAD_LOCK_WAITS … THREAD_SPLITS of threads that left came to. Atomics.add. */
   DEPARTED_COUNTERS = 176,
   HEADER_WORDS = 256,

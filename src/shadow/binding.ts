@@ -168,18 +168,22 @@ export class Bindings {
 
   /** One process warning per id: the first thread to enter it in WARNED_IDS gives it. */
   #warn(id: number): void {
+    if (!this.#isFirstUse(id)) return;
+    process.emitWarning(`shadow type ${id} is used but no patch or application has registered it; look-ups find nothing`, {
+      type: 'UmbraWarning',
+      code: 'UMBRA_UNREGISTERED',
+    });
+  }
+
+  #isFirstUse(id: number): boolean {
     const { words } = this.memory;
     const entry = (id + 1) | 0;
+    if (entry === 0) return Atomics.exchange(words, Layout.WARNED_LAST_ID, 1) === 0;
     for (let probe = 0; probe < Layout.WARNED_ID_WORDS; probe++) {
       const found = Atomics.compareExchange(words, Layout.WARNED_IDS + ((id + probe) % Layout.WARNED_ID_WORDS), 0, entry);
-      if (found === entry) return;
-      if (found !== 0) continue;
-      process.emitWarning(`shadow type ${id} is used but no patch or application has registered it; look-ups find nothing`, {
-        type: 'UmbraWarning',
-        code: 'UMBRA_UNREGISTERED',
-      });
-      return;
+      if (found === 0 || found === entry) return found === 0;
     }
+    return false; // the table is full: whoever misuses so many ids has been told
   }
 }
 

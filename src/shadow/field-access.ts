@@ -14,7 +14,7 @@ import type { FieldAccess, FieldKind, FieldTarget } from './fields.js';
 export const STRING_HEADER_BYTES = 4;
 const DATA_BYTES = Layout.BLOCK_DATA * 4;
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true }); // or it would swallow a leading U+FEFF
 
 /** What a field of this kind holds, as a test that throws ERR_SHADOW_FIELD_VALUE. */
 export function fieldCheck(name: string, kind: FieldKind): (value: unknown) => void {

@@ -112,7 +112,7 @@ export function layoutFields(declared: unknown, id: number, reserved: ReadonlySe
         `type ${id} cannot have a field named ${describe(name)}; views use that name or it is no identifier`,
       );
     }
-    return { name, kind: kind as FieldKind, ...measure(kind, name, id) };
+    return { name, ...measure(kind, name, id) };
   });
   if (entries.length === 0)
     throw new ShadowError('ERR_SHADOW_TYPE', `type ${id} declares no fields; give at least one, or a size in bytes`);
@@ -134,25 +134,27 @@ export function layoutFields(declared: unknown, id: number, reserved: ReadonlySe
   return { size: offset, fields, atomics: atomicFields(fields) };
 }
 
-function measure(kind: unknown, name: string, id: number): { bytes: number; alignment: number } {
-  if (typeof kind === 'string' && Object.hasOwn(NUMBER_BYTES, kind)) {
-    const size = NUMBER_BYTES[kind as NumberKind];
-    return { bytes: size, alignment: size };
+/** Reads what was declared once: the object it came in is the user's and may change. */
+function measure(declared: unknown, name: string, id: number): { kind: FieldKind; bytes: number; alignment: number } {
+  if (typeof declared === 'string' && Object.hasOwn(NUMBER_BYTES, declared)) {
+    const kind = declared as NumberKind;
+    const size = NUMBER_BYTES[kind];
+    return { kind, bytes: size, alignment: size };
   }
-  if (typeof kind === 'object' && kind !== null && 'kind' in kind && 'length' in kind) {
-    const { length } = kind;
+  if (typeof declared === 'object' && declared !== null && 'kind' in declared && 'length' in declared) {
+    const { kind, length } = declared;
     if (typeof length !== 'number' || !Number.isInteger(length) || length < 1) {
       throw new ShadowError(
         'ERR_SHADOW_TYPE',
         `field ${name} of type ${id} has length ${describe(length)}; give a whole number of bytes from 1`,
       );
     }
-    if (kind.kind === 'bytes') return { bytes: length, alignment: 1 };
-    if (kind.kind === 'string') return { bytes: STRING_HEADER_BYTES + length, alignment: 4 };
+    if (kind === 'bytes') return { kind: bytes(length), bytes: length, alignment: 1 };
+    if (kind === 'string') return { kind: string(length), bytes: STRING_HEADER_BYTES + length, alignment: 4 };
   }
   throw new ShadowError(
     'ERR_SHADOW_TYPE',
-    `field ${name} of type ${id} is ${describe(kind)}; kinds are ${Object.keys(NUMBER_BYTES).join(', ')}, bytes(n) and string(n)`,
+    `field ${name} of type ${id} is ${describe(declared)}; kinds are ${Object.keys(NUMBER_BYTES).join(', ')}, bytes(n) and string(n)`,
   );
 }
 

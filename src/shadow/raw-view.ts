@@ -110,6 +110,9 @@ export class RawView extends View<RawFields> {
 
   /** @internal */
   override $assign(values: object): void {
+    for (const name in values) {
+      if (name !== 'bytes') throw new ShadowError('ERR_SHADOW_FIELD', `a raw variable has bytes and nothing else, not ${describe(name)}`);
+    }
     if ('bytes' in values) this.setBytes(values.bytes as Uint8Array);
   }
 }

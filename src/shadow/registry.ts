@@ -37,7 +37,8 @@ export class TypeRegistry {
    * @throws ERR_SHADOW_DUPLICATE_ID when an id comes twice, or the object is registered already (EINVAL in the kernel's terms)
    * @throws ERR_SHADOW_SIZE_MISMATCH, ERR_SHADOW_TYPES_FULL
    */
-  register(owner: string, object: string, types: readonly AnyShadowType[]): void {
+  register(owner: string, object: string, declared: readonly AnyShadowType[]): void {
+    const types = [...declared];
     const ids = new Set<number>();
     for (const type of types) {
       requireType(type, `the shadow types of ${owner}`);
@@ -56,7 +57,7 @@ export class TypeRegistry {
       const free = this.#freeSlots(fresh);
       types.forEach((type, i) => {
         const slot = slots[i]!;
-        if (slot === Layout.TYPE_SLOT_DEAD) this.#open(free.pop()!, type);
+        if (slot === Layout.TYPE_SLOT_DEAD) this.#open(free.shift()!, type);
         else memory.words[typeAddress(memory, slot) + Layout.TYPE_REGISTRATIONS]!++;
       });
     } finally {

@@ -71,16 +71,13 @@ export class Collection {
     this.#destroyed += freeInBucket(variables, index, this.#target, this.#failures);
   }
 
-  /** Gives the slot back. Its counters are settled: every variable is gone, so their sum is zero. */
+  /** Gives the slot back. Its counters stay as they are: every variable is gone, so their sum is zero. */
   #finish(): void {
     const { memory, thread } = this.#variables;
     const { words } = memory;
     const { slot } = this.#target;
     const address = typeAddress(memory, slot);
     acquire(thread, Layout.TYPE_LOCK);
-    for (let other = 0; other < words[Layout.THREAD_HIGH]!; other++)
-      words[memory.counters + other * Layout.COUNTER_WORDS_PER_THREAD + slot] = 0;
-    words[address + Layout.TYPE_LIVE_BASE] = 0;
     words[address + Layout.TYPE_DEAD_EPOCH] = retirementEpoch(words);
     Atomics.store(words, address + Layout.TYPE_TAG, nextTag(words[address + Layout.TYPE_TAG]!, Layout.TYPE_STATE_FREE));
     release(thread, Layout.TYPE_LOCK);

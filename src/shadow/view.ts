@@ -198,8 +198,15 @@ export class View<F extends Fields = Fields> implements FieldTarget {
     for (const name in given) {
       if (!fieldNames.has(name)) throw new ShadowError('ERR_SHADOW_FIELD', `type ${id} has no field ${describe(name)}`);
     }
-    for (const field of fields) if (field.name in given) field.check(given[field.name]);
-    for (const { name } of fields) if (name in given) (this as unknown as Record<string, unknown>)[name] = given[name];
+    // Each value is read once: what was checked is what is written.
+    const changes: [string, unknown][] = [];
+    for (const { name, check } of fields) {
+      if (!(name in given)) continue;
+      const value = given[name];
+      check(value);
+      changes.push([name, value]);
+    }
+    for (const [name, value] of changes) (this as unknown as Record<string, unknown>)[name] = value;
   }
 
   /** @internal */
