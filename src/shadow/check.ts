@@ -3,8 +3,8 @@
  * finite; every key stands in its own bucket; every count equals what is found. Writes nothing but locks; imports memory, table, binding, stats.
  *
  * All bucket locks are taken for the length of the walk. Blocks enter and leave the table under a bucket lock only, and a thread moves blocks between
- * its own lists either under one or with THREAD_INTENT_SEQUENCE odd, so with all of them held the threads come to rest; the lists are read again until
- * no sequence changed meanwhile.
+ * its own lists either under one or with the intent INTENT_MEMORY, so with all of them held the threads come to rest; the lists are read again until
+ * no THREAD_INTENT_SEQUENCE changed meanwhile.
  */
 import { CLASS_BLOCK_WORDS, classAddress, LINE_CLASS } from '../memory/classes.js';
 import { Layout, type TypeSlot, type WordAddress } from '../memory/layout.js';
@@ -144,8 +144,8 @@ class Check {
   #chain(index: number): void {
     const words = this.#words;
     const primary = bucketAddress(this.#memory.buckets, index);
-    for (let line = primary; line !== 0; line = words[line + Layout.BUCKET_NEXT]!) {
-      if (line !== primary && !this.#meet(line, 'line', LINE_CLASS)) {
+    for (let line = primary, first = true; line !== 0; line = words[line + Layout.BUCKET_NEXT]!, first = false) {
+      if (!first && !this.#meet(line, 'line', LINE_CLASS)) {
         this.#violation('chain', primary, `the chain of bucket ${index} leads to ${line}`);
         return;
       }
@@ -189,10 +189,9 @@ class Check {
         const count = words[at + Layout.CLASS_COUNT]!;
         lists.push({ members: follow(words, words[at + Layout.CLASS_HEAD]!, count), place: 'free', sizeClass, count, at });
       }
-      if (before.every((sequence) => (sequence & 1) === 0) && this.#sequences().every((sequence, i) => sequence === before[i]))
-        return lists;
+      if (this.#movingThread() < 0 && this.#sequences().every((sequence, i) => sequence === before[i])) return lists;
       if (attempt === REST_ATTEMPTS) {
-        const slot = before.findIndex((sequence) => (sequence & 1) !== 0);
+        const slot = Math.max(0, this.#movingThread());
         this.#violation(
           'busy',
           threadSlotAddress(this.#memory, slot),
@@ -202,6 +201,20 @@ class Check {
       }
       Atomics.wait(words, Layout.HEADER_WORDS - 1, words[Layout.HEADER_WORDS - 1]!, 1);
     }
+  }
+
+  /**
+   * A thread that moves blocks now, −1 if there is none: an intent is open, and it is not one of those that hold nothing before they have a bucket
+   * lock, since all of them are ours.
+   */
+  #movingThread(): number {
+    for (let slot = 0; slot < this.#words[Layout.THREAD_HIGH]!; slot++) {
+      const address = threadSlotAddress(this.#memory, slot);
+      const intent = Atomics.load(this.#words, address + Layout.THREAD_INTENT);
+      const waits = intent === Layout.INTENT_INSERT || intent === Layout.INTENT_REMOVE || intent === Layout.INTENT_SPLIT;
+      if (!waits && (Atomics.load(this.#words, address + Layout.THREAD_INTENT_SEQUENCE) & 1) !== 0) return slot;
+    }
+    return -1;
   }
 
   #sequences(): number[] {

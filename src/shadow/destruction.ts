@@ -20,6 +20,17 @@ export interface Unlinked {
   readonly destructor: AnyShadowType['dtor'];
 }
 
+/** Frames that touchStack() goes down: more than a destructor's entry and everything that follows it take. */
+const TOUCHED_FRAMES = 40;
+
+/**
+ * Throws a RangeError here and now if the stack is nearly used up, before anything is unlinked: later it would come between an unlink and what has to
+ * follow it.
+ */
+export function touchStack(frames = TOUCHED_FRAMES): number {
+  return frames === 0 ? 0 : touchStack(frames - 1) + 1;
+}
+
 /** The destructors one thread owes. */
 export class Destruction {
   readonly #thread: Thread;

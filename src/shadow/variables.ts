@@ -17,7 +17,7 @@ import { findBlock } from '../table/find.js';
 import { hashObject, identityOf, keyOf, objectHigh, objectNumber } from '../table/hash.js';
 import { Table } from '../table/table.js';
 import type { Binding } from './binding.js';
-import { Destruction, type Unlinked } from './destruction.js';
+import { Destruction, touchStack, type Unlinked } from './destruction.js';
 import { dropUnusedName, ensureName } from './name-records.js';
 import { isName, type ObjectTable, type Parent } from './objects.js';
 import type { AnyShadowType } from './type.js';
@@ -118,8 +118,9 @@ export class Variables {
     const low = object | 0;
     const high = objectHigh(object);
     const hash = hashObject(low, high);
-    const bucket = this.table.lock(hash, Layout.INTENT_REMOVE);
     const destructor = binding.type.dtor;
+    if (destructor !== undefined) touchStack();
+    const bucket = this.table.lock(hash, Layout.INTENT_REMOVE);
     let block = 0;
     try {
       // A collection that began meanwhile owns the variable, and destroys it with the destructor of the last user.

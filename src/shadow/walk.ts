@@ -10,7 +10,7 @@ import { entryBlock, entryKey, nextEntry } from '../table/bucket.js';
 import { bucketAddress, hashObject, keyHasHash, objectHigh, splitLevel } from '../table/hash.js';
 import { type Binding, type Bindings, typeAddress } from './binding.js';
 import type { Parent } from './objects.js';
-import type { Unlinked } from './destruction.js';
+import { touchStack, type Unlinked } from './destruction.js';
 import type { Variables } from './variables.js';
 import type { View } from './view.js';
 
@@ -47,6 +47,7 @@ export function freeInBucket(variables: Variables, index: number, target: Target
   // Not until none is left: a destructor may create the variable anew.
   const most = countInChain(table.words, bucketAddress(table.buckets, index), target.slot);
   while (freed < most) {
+    touchStack();
     const bucket = table.lockIndex(index, Layout.INTENT_REMOVE);
     const gone = unlinkBatch(variables, bucket, Math.min(UNLINK_BATCH, most - freed), (key, block) => {
       // Not current any more: a collection that began meanwhile owns them.
@@ -86,6 +87,7 @@ export function freeParent(variables: Variables, bindings: Bindings, object: num
   let freed = 0;
   let most = -1;
   while (freed !== most) {
+    touchStack();
     const bucket = table.lock(hash, Layout.INTENT_REMOVE);
     // Not until none is left: destructors may create variables of the parent anew.
     if (most < 0) most = countEntries(words, bucket, isOurs);

@@ -23,7 +23,8 @@ test('every size from 1 to 65520 bytes has the smallest class that holds it; up 
     const needed = Layout.BLOCK_HEADER_BYTES + size;
     if (blockBytes < needed) assert.fail(`${size} bytes do not fit class ${sizeClass}`);
     if (sizeClass > 1 && CLASS_BLOCK_WORDS[sizeClass - 1]! * 4 >= needed) assert.fail(`${size} bytes would fit a smaller class`);
-    if (blockBytes > 24 && blockBytes <= 16_384 && blockBytes - needed > blockBytes / 4) assert.fail(`${size} bytes lose ${blockBytes - needed}`);
+    if (blockBytes > 24 && blockBytes <= 16_384 && blockBytes - needed > blockBytes / 4)
+      assert.fail(`${size} bytes lose ${blockBytes - needed}`);
   }
 });
 

@@ -19,7 +19,14 @@ function setup() {
   const store = ShadowStore.create({ maxBytes: 4 * MEBIBYTE, maxThreads: 8, types: [type] });
   const other = ShadowStore.attach(store.handle);
   const block = blockOf(store.alloc(1, type));
-  return { store, words: store.internals.words, thread: store.internals.thread, other: other.internals.thread, plain: Layout.NAME_LOCK, block };
+  return {
+    store,
+    words: store.internals.words,
+    thread: store.internals.thread,
+    other: other.internals.thread,
+    plain: Layout.NAME_LOCK,
+    block,
+  };
 }
 
 test('a plain lock holds its owner, admits nobody else, and is zero again after release', () => {
@@ -50,7 +57,7 @@ test('every release of a variable lock raises its version and clears owner and w
     acquireVariable(other, block);
     assert.equal(words[lock], version * VERSION_STEP + other.slot + 1);
     assert.equal(readVersion(words, block), -1, 'nobody reads while it is held');
-    if (version === 1) words[lock] = words[lock]! | WAITERS;
+    if (version === 1) words[lock] = words[lock] | WAITERS;
     releaseVariable(other, block);
   }
   words[lock] = (words[lock]! | WAITERS) >> 0;

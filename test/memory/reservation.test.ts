@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { describe } from '../../src/errors.js';
 import { Layout } from '../../src/memory/layout.js';
 import { attachMemory, createMemory } from '../../src/memory/reservation.js';
 import { bytes, string } from '../../src/shadow/fields.js';
@@ -37,7 +38,7 @@ test('maxBytes is rounded down to whole pages of 64 KiB', () => {
 
 test('maxBytes must be a usable number of bytes', () => {
   for (const wrong of [0, -1, 1.5, NaN, Infinity, -Infinity, 2 ** 33 + 1, 2 ** 53, '4194304', null, undefined, true, 10n, {}, [2 ** 22]]) {
-    assert.throws(() => ShadowStore.create({ maxBytes: wrong as number }), coded('ERR_SHADOW_MAX_BYTES', /maxBytes is/), String(wrong));
+    assert.throws(() => ShadowStore.create({ maxBytes: wrong as number }), coded('ERR_SHADOW_MAX_BYTES', /maxBytes is/), describe(wrong));
   }
 });
 
@@ -64,7 +65,7 @@ test('a store too small for its threads is refused with the least size, and that
 test('maxThreads is a whole number from 1 to 1000, by default 64, and 16 in a store below 8 MiB', () => {
   for (const wrong of [0, -1, 1001, 2.5, NaN, Infinity, '4', true, 2n, {}]) {
     const options = { maxBytes: 16 * MEBIBYTE, maxThreads: wrong as number };
-    assert.throws(() => ShadowStore.create(options), coded('ERR_SHADOW_MAX_THREADS', /1 to 1000/), String(wrong));
+    assert.throws(() => ShadowStore.create(options), coded('ERR_SHADOW_MAX_THREADS', /1 to 1000/), describe(wrong));
   }
   assert.equal(createMemory(8 * MEBIBYTE - 1, undefined).maxThreads, 16);
   assert.equal(createMemory(8 * MEBIBYTE, undefined).maxThreads, 64);

@@ -7,7 +7,8 @@ import { ShadowStore } from '../../../src/shadow/store.js';
 
 const { handle, holders, rounds } = workerData as { handle: StoreHandle; holders: Int32Array; rounds: number };
 const seen = { claimed: 0, full: 0, shared: 0, threadId, recorded: -1, osThreadId: -1 };
-for (let round = 0; round < rounds; round++) {
+// A thread that others starve goes on until it had a slot once.
+for (let round = 0; round < rounds || seen.claimed === 0; round++) {
   try {
     const store = ShadowStore.attach(handle);
     const { slot } = store.internals;
