@@ -6,9 +6,9 @@
  * version, tasks that come from then on wait until those in flight have ended, the thread flips, and they run. Code is loaded before a
  * thread closes its gate, so the gate is closed for as long as the tasks in flight take and no longer.
  *
- * Writes, in its own thread slot, THREAD_AGENT, THREAD_PATCH_EPOCH, THREAD_PATCH_LOADED, THREAD_PATCH_VERSION and THREAD_TASKS; raises PATCH_WAKE after
- * each change that the coordinator waits for. Code is installed before the words that say so are written. No locks.
- * Imports layout, errors, manifest, functions, loader and the type of the store.
+ * Writes, in its own thread slot, THREAD_AGENT, THREAD_PATCH_EPOCH, THREAD_PATCH_LOADED, THREAD_PATCH_VERSION and THREAD_TASKS; raises
+ * PATCH_WAKE after each change that the coordinator waits for. Code is installed before the words that say so are written. No locks.
+ * Imports layout, errors, manifest, functions, library and the type of the store.
  */
 import { BroadcastChannel, type MessagePort, receiveMessageOnPort, threadId } from 'node:worker_threads';
 
@@ -17,7 +17,7 @@ import { Layout } from '../memory/layout.js';
 import type { Thread } from '../memory/threads.js';
 import type { ShadowStore } from '../shadow/store.js';
 import { install, LoadedPatch, undeclared } from './functions.js';
-import { importPatch } from './loader.js';
+import { Library } from './library.js';
 import { type AgentMessage, channelName, type CoordinatorMessage, type Manifest, type PatchReference, storeName } from './manifest.js';
 
 /** A task at the closed gate. */
@@ -38,7 +38,7 @@ export class Agent {
   readonly #slot: number;
   readonly #thread: Thread;
   readonly #channel: BroadcastChannel;
-  readonly #patches = new Map<number, LoadedPatch | ShadowError>();
+  readonly #library = new Library();
   #newest: Manifest;
   /** PATCH_EPOCH with which tasks run without a second look; NEVER while something is to be done at the next entry. */
   #acted = NEVER;
@@ -123,7 +123,7 @@ export class Agent {
         if (this.#isClosed()) return;
         this.#greet();
         await message;
-      } else if (!this.#isLoaded(this.#newest)) {
+      } else if (!this.#library.hasAll(allPatches(this.#newest))) {
         await Promise.race([message, this.#loading]); // a newer manifest may drop what does not end loading
       } else {
         return;
@@ -188,46 +188,28 @@ export class Agent {
 
   #follow(): void {
     const manifest = this.#newest;
-    const wanted = allPatches(manifest).map((patch) => patch.serial);
-    for (const serial of this.#patches.keys()) if (!wanted.includes(serial)) this.#patches.delete(serial);
+    this.#library.keep(allPatches(manifest));
     this.#failure = null;
     this.#gate = null;
-    if (manifest.stack.every((patch) => this.#patches.has(patch.serial))) this.#act(manifest);
-    if (this.#isLoaded(manifest)) this.#report(manifest);
+    if (this.#library.hasAll(manifest.stack)) this.#act(manifest);
+    if (this.#library.hasAll(allPatches(manifest))) this.#report(manifest);
     else this.#loading = this.#load(manifest);
-  }
-
-  /** Also when loading has failed. */
-  #isLoaded(manifest: Manifest): boolean {
-    return allPatches(manifest).every((patch) => this.#patches.has(patch.serial));
   }
 
   /** Loads in the background what is missing; tasks go on with the version they have. */
   async #load(manifest: Manifest): Promise<void> {
-    const loadsStack = !manifest.stack.every((patch) => this.#patches.has(patch.serial));
-    for (const patch of manifest.stack) await this.#loadOne(patch);
+    const loadsStack = !this.#library.hasAll(manifest.stack);
+    for (const patch of manifest.stack) await this.#library.load(patch);
     if (this.#newest !== manifest) return;
     if (loadsStack) this.#act(manifest);
-    if (manifest.candidate !== null) await this.#loadOne(manifest.candidate);
+    if (manifest.candidate !== null) await this.#library.load(manifest.candidate);
     if (this.#newest !== manifest) return;
     this.#report(manifest);
   }
 
-  async #loadOne({ serial, name, url }: PatchReference): Promise<void> {
-    if (this.#patches.has(serial)) return;
-    let loaded: LoadedPatch | ShadowError;
-    try {
-      loaded = new LoadedPatch(await importPatch(url));
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      loaded = new ShadowError('ERR_PATCH_LOAD', `thread ${threadId} cannot load patch "${name}" from ${url}: ${reason}`, { cause });
-    }
-    if (!this.#patches.has(serial)) this.#patches.set(serial, loaded);
-  }
-
   /** The code of the stack is here, or is known not to come. */
   #act(manifest: Manifest): void {
-    const failed = manifest.stack.some((patch) => this.#patches.get(patch.serial) instanceof ShadowError);
+    const failed = this.#library.failure(manifest.stack) !== undefined;
     if (!failed && manifest.version === this.#version) this.#settled(manifest);
     else if (this.#inFlight === 0) this.#flip(manifest);
     else this.#gate = manifest;
@@ -236,8 +218,8 @@ export class Agent {
   #flip(manifest: Manifest): void {
     this.#gate = null;
     const stack: LoadedPatch[] = [];
-    for (const { serial } of manifest.stack) {
-      const patch = this.#patches.get(serial);
+    for (const reference of manifest.stack) {
+      const patch = this.#library.get(reference);
       if (patch instanceof ShadowError) {
         this.#fail(patch);
         return;
@@ -255,6 +237,13 @@ export class Agent {
     this.#note(Layout.THREAD_PATCH_VERSION, this.#version);
     this.#note(Layout.THREAD_PATCH_EPOCH, manifest.epoch);
     this.#wakeCoordinator();
+    if (this.#isBehind()) {
+      // The coordinator does not wait for threads that run nothing yet. It may have completed the next transition without this one, so
+      // nothing is admitted to this version unless, after the version was written, its epoch still is the newest.
+      this.#receive();
+      if (this.#isBehind()) this.#greet();
+      return;
+    }
     const admitted = this.#waiting.splice(0);
     this.#count(admitted.length);
     for (const { resolve } of admitted) resolve();
@@ -276,13 +265,11 @@ export class Agent {
     this.#channel.unref();
   }
 
-  #report(manifest: Manifest): void {
-    const { epoch, candidate } = manifest;
-    const failure = allPatches(manifest)
-      .map((patch) => this.#patches.get(patch.serial))
-      .find((patch) => patch instanceof ShadowError);
+  /** Tells how loading went: of the candidate, if there is one, for that is what the coordinator then asks about. */
+  #report({ epoch, stack, candidate }: Manifest): void {
+    const failure = this.#library.failure(candidate === null ? stack : [candidate]);
     if (failure !== undefined || candidate !== null) {
-      const checked = candidate === null ? undefined : this.#patches.get(candidate.serial);
+      const checked = candidate === null ? undefined : this.#library.get(candidate);
       this.#post({
         kind: 'loaded',
         thread: threadId,

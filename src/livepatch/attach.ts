@@ -80,8 +80,8 @@ export function currentVersion(): number {
 }
 
 /**
- * For long synchronous loops: from here on this thread holds no view of a freed variable, so that memory can be reused. Outside tasks it also
- * lets the thread switch to another version.
+ * For long synchronous loops: from here on this thread holds no view of a freed variable, so that memory can be reused. Outside tasks it
+ * also lets the thread switch to another version.
  * @throws ERR_PATCH_AGENT, ERR_SHADOW_SAFEPOINT_NESTED
  */
 export function safepoint(): void {

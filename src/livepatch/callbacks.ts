@@ -20,7 +20,9 @@ export async function askPrePatch(store: ShadowStore, patch: Patch, object: Patc
   }
 }
 
-/** Tells one object. Only pre_patch may refuse: what any other callback throws is returned, for the operator, and the transition goes on. */
+/**
+ * Tells one object. Only pre_patch may refuse: what any other callback throws is returned, for the operator, and the transition goes on.
+ */
 export async function tell(
   callback: Exclude<keyof PatchCallbacks, 'prePatch'>,
   store: ShadowStore,

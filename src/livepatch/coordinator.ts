@@ -1,7 +1,7 @@
 /**
- * Owns the list of enabled patches and the order of operations of every transition (livepatch-semantics, section 2): one at a time, each from
- * beginning to end under one mutex. Writes shared memory only through threads.ts and the type registry. Imports everything else in livepatch/
- * but the worker's side, and the store.
+ * Owns the list of enabled patches and the order of operations of every transition (livepatch-semantics, section 2): one at a time, each
+ * from beginning to end under one mutex. Writes shared memory only through threads.ts and the type registry. Imports everything else in
+ * livepatch/ but the worker's side, and the store.
  */
 import { Mutex } from 'async-mutex';
 
@@ -81,8 +81,8 @@ export class Coordinator extends CoordinatorEmitter {
   /**
    * Enables the patch that the module at `location` (URL, or path relative to the working directory) exports as default. Waits its turn;
    * resolves when every thread runs it.
-   * @throws ERR_PATCH_LOAD, ERR_PATCH_DECLARATION, ERR_PATCH_FUNCTION, ERR_PATCH_ENABLED, ERR_PATCH_STATE, ERR_PATCH_PRE_PATCH, ERR_SHADOW_… of its types:
-   * nothing changed. ERR_PATCH_CLOSED: the coordinator was closed
+   * @throws ERR_PATCH_LOAD, ERR_PATCH_DECLARATION, ERR_PATCH_FUNCTION, ERR_PATCH_ENABLED, ERR_PATCH_STATE, ERR_PATCH_PRE_PATCH,
+   * ERR_SHADOW_… of its types: nothing changed. ERR_PATCH_CLOSED: the coordinator was closed
    */
   async enable(location: URL | string): Promise<TransitionResult> {
     const url = patchUrl(location);
@@ -114,8 +114,8 @@ export class Coordinator extends CoordinatorEmitter {
   }
 
   /**
-   * Disables an enabled patch, wherever it is on the stack. Waits its turn; resolves when no thread runs it any more and the variables that nobody
-   * else needs are invisible; they are destroyed afterwards, see the event `collected`.
+   * Disables an enabled patch, wherever it is on the stack. Waits its turn; resolves when no thread runs it any more and the variables
+   * that nobody else needs are invisible; they are destroyed afterwards, see the event `collected`.
    * @throws ERR_PATCH_NOT_ENABLED, ERR_PATCH_CLOSED
    */
   async disable(name: string): Promise<TransitionResult> {
@@ -145,8 +145,9 @@ export class Coordinator extends CoordinatorEmitter {
   }
 
   /**
-   * Ends all pools of this coordinator and stops answering threads; those that go on keep the version they run. Enabled patches' registrations
-   * and variables stay. A transition that is waiting is abandoned: its promise rejects with ERR_PATCH_CLOSED. Resolves when collections are swept.
+   * Ends all pools of this coordinator and stops answering threads; those that go on keep the version they run. Enabled patches'
+   * registrations and variables stay. A transition that is waiting is abandoned: its promise rejects with ERR_PATCH_CLOSED. Resolves when
+   * collections are swept.
    */
   close(): Promise<void> {
     this.#closed ??= this.#close();

@@ -30,7 +30,10 @@ export interface RegistrationEvent {
   readonly id: number;
 }
 
-/** `warning` is for what stopped nothing: a callback or destructor that threw, a thread that started later and cannot load an enabled patch. */
+/**
+ * `warning` is for what stopped nothing: a callback or destructor that threw, a thread that started later and cannot load an enabled
+ * patch.
+ */
 export interface CoordinatorEvents {
   transition: [TransitionEvent];
   registered: [RegistrationEvent];

@@ -2,8 +2,8 @@
  * Owns what the coordinator and the threads tell each other: the manifest (which patches, in which order, from where), the messages that
  * carry it, and the environment data by which a thread started later finds store and manifest without asking.
  *
- * **The order of publishing**: environment data, message, then PATCH_EPOCH. A thread that reads the new epoch therefore finds the manifest in its
- * message queue already, unless it opened its channel in between; then it asks and waits for the answer.
+ * **The order of publishing**: environment data, message, then PATCH_EPOCH. A thread that reads the new epoch therefore finds the
+ * manifest in its message queue already, unless it opened its channel in between; then it asks and waits for the answer.
  *
  * Writes no shared memory itself. Imports layout and the type of the handle.
  */

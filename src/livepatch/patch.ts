@@ -44,7 +44,10 @@ export interface CallbackContext {
   readonly object: string;
 }
 
-/** The callbacks of a patch object; each runs once per transition on the coordinator's thread, and a returned promise is awaited. */
+/**
+ * The callbacks of a patch object; each runs once per transition on the coordinator's thread, and a returned promise is awaited. They run
+ * inside the transition, so they must not wait for another one.
+ */
 export interface PatchCallbacks {
   /** Before any thread runs the patch. Anything but `undefined` or 0, or a throw, refuses the patch. */
   prePatch?(context: CallbackContext): unknown;
@@ -56,7 +59,9 @@ export interface PatchCallbacks {
   postUnpatch?(context: CallbackContext): unknown;
 }
 
-/** Something the system is in because of the patch, for example "records have a second index"; later patches must be able to cope with it. */
+/**
+ * Something the system is in because of the patch, for example "records have a second index"; later patches must be able to cope with it.
+ */
 export interface PatchState {
   /** 1…2^32−1 */
   readonly id: number;

@@ -1,7 +1,7 @@
 /**
  * Owns the coordinator's picture of the other threads: which of them have an agent, and what their slots say. A thread counts from the
- * moment its agent registered (THREAD_AGENT holds the generation of the slot's claim) until it gives up its slot, leaves by itself, or its exit
- * event arrives: only then is it certain that it runs nothing any more.
+ * moment its agent registered (THREAD_AGENT holds the generation of the slot's claim) until it gives up its slot, leaves by itself, or
+ * its exit event arrives: only then is it certain that it runs nothing any more.
  *
  * Reads the agents' words with Atomics; writes THREAD_AGENT of threads that have exited. Imports layout and the type of the store.
  */

@@ -1,7 +1,7 @@
 /**
- * Owns the coordinator's hold on all other threads at once: who they are (roster.ts), what they are told (line.ts), and waiting until they have
- * done it, with the pools waking those of theirs that sleep. Touches shared memory only through those. Imports errors, layout, line,
- * roster, wake and manifest.
+ * Owns the coordinator's hold on all other threads at once: who they are (roster.ts), what they are told (line.ts), and waiting until
+ * they have done it, with the pools waking those of theirs that sleep. Touches shared memory only through those. Imports errors, layout,
+ * line, roster, wake and manifest.
  */
 import { ShadowError } from '../errors.js';
 import { Layout } from '../memory/layout.js';
@@ -16,8 +16,8 @@ export interface WorkerGroup {
   /** threadIds of the threads that are up or starting. */
   threads(): readonly number[];
   /**
-   * Sees to it that this thread looks at its manifest soon and stays awake until the code is loaded. Returns at once; false if that cannot be done
-   * now, in which case `Threads.ring()` follows when it can.
+   * Sees to it that this thread looks at its manifest soon and stays awake until the code is loaded. Returns at once; false if that
+   * cannot be done now, in which case `Threads.ring()` follows when it can.
    */
   wake(thread: number): boolean;
   close(): Promise<void>;
@@ -93,16 +93,16 @@ export class Threads {
     try {
       const { epoch } = this.#publish({ version, stack, candidate });
       const loaded = await this.#until(this.#options.loadMilliseconds, (agents) => {
-        for (const agent of agents) if (agent.loaded === -epoch) throw this.#loadFailure(agent.thread);
+        for (const agent of agents) if (agent.loaded === -epoch) throw refused(this.#failureOf(agent.thread));
         const behind = agents.filter((agent) => agent.loaded < epoch).map((agent) => agent.thread);
         for (const thread of this.#groupThreads()) {
           if (!starting.has(thread) || agents.some((agent) => agent.thread === thread)) continue;
           const cause = this.#unreachable.get(thread);
-          if (cause !== undefined) throw loadError(`thread ${thread} cannot be reached: ${cause.message}`, cause);
+          if (cause !== undefined) throw refused(`thread ${thread} cannot be reached: ${cause.message}`, cause);
           behind.push(thread);
         }
         if (behind.length > 0 && performance.now() > deadline) {
-          throw loadError(`not loaded within ${this.#options.loadMilliseconds} ms in thread ${behind.join(', ')}; is a task blocking it?`);
+          throw refused(`not loaded within ${this.#options.loadMilliseconds} ms in thread ${behind.join(', ')}; is a task blocking it?`);
         }
         return behind.length === 0 ? { done: agents.length } : { behind };
       });
@@ -203,11 +203,13 @@ export class Threads {
   #take(report: LoadReport): void {
     if (report.epoch !== this.line.manifest.epoch) return;
     this.#reports.set(report.thread, report);
-    if (report.failure !== null && !this.#loading) this.#onLateFailure(this.#loadFailure(report.thread));
+    if (report.failure !== null && !this.#loading)
+      this.#onLateFailure(new ShadowError('ERR_PATCH_LOAD', `${this.#failureOf(report.thread)}; its tasks are refused`));
   }
 
-  #loadFailure(thread: number): ShadowError {
-    return loadError(this.#reports.get(thread)?.failure ?? `thread ${thread} could not load it`);
+  /** What a thread said about its failure to load. It starts with a code, as every error that crosses threads does. */
+  #failureOf(thread: number): string {
+    return this.#reports.get(thread)?.failure?.replace(/^ERR_PATCH_LOAD: /, '') ?? `thread ${thread} could not load it`;
   }
 
   /** A function is unknown when no thread declares it; a pool may well have workers without it. */
@@ -222,7 +224,6 @@ export class Threads {
   }
 }
 
-function loadError(what: string, cause?: Error): ShadowError {
-  // What comes from another thread starts with its own code already.
-  return new ShadowError('ERR_PATCH_LOAD', `${what.replace(/^ERR_PATCH_LOAD: /, '')}; nothing changed`, { cause });
+function refused(what: string, cause?: Error): ShadowError {
+  return new ShadowError('ERR_PATCH_LOAD', `${what}; nothing changed`, { cause });
 }

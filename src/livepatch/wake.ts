@@ -25,8 +25,8 @@ export class Wake {
   }
 
   /**
-   * Calls `look` at once and after everything that may have changed what it sees, at least every `pollMilliseconds`, until it returns something
-   * else than `undefined`. Keeps the process alive.
+   * Calls `look` at once and after everything that may have changed what it sees, at least every `pollMilliseconds`, until it returns
+   * something else than `undefined`. Keeps the process alive.
    */
   async until<T>(pollMilliseconds: number, look: () => T | undefined): Promise<T> {
     for (;;) {
@@ -59,8 +59,14 @@ export class Wake {
     if (this.#watched?.value !== value) {
       const result = waitAsync(this.#words, Layout.PATCH_WAKE, value);
       if (!result.async) return undefined;
-      this.#watched = { value, moved: result.value };
+      const watched = { value, moved: result.value };
+      this.#watched = watched;
+      // A thread raises the word and then notifies: the notification may come when the new value is being watched already, and must
+      // not count twice.
+      void result.value.then(() => {
+        if (this.#watched === watched) this.#watched = undefined;
+      });
     }
-    return Atomics.load(this.#words, Layout.PATCH_WAKE) === value ? this.#watched.moved : undefined;
+    return this.#watched.moved;
   }
 }

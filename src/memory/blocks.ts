@@ -71,45 +71,40 @@ export class Blocks {
    */
   retire(block: WordAddress): void {
     const words = this.#words;
-    const list = this.#thread.address + Layout.THREAD_RETIRED;
-    const epoch = retirementEpoch(words);
-    if (words[list + Layout.RETIRED_EPOCH] !== epoch && words[list + Layout.RETIRED_HEAD] !== 0) this.#age();
-    words[list + Layout.RETIRED_EPOCH] = epoch;
     words[block + Layout.BLOCK_IDENTITY] = Layout.TYPE_SLOT_DEAD;
     words[block + Layout.BLOCK_NEXT] = 0;
-    appendBlocks(words, list, block, block, 1);
+    appendRetired(words, this.#thread.address + Layout.THREAD_RETIRED, retirementEpoch(words), block, block, 1);
   }
 
   /** Whether enough has gathered that looking for a past grace period is worth the walk over the thread slots. */
   get worthReclaiming(): boolean {
     const words = this.#words;
-    const retired = this.#thread.address + Layout.THREAD_RETIRED;
-    return words[retired + Layout.RETIRED_COUNT]! >= RETIRED_BATCH || words[Layout.MEMORY_PRESSURE] !== 0;
+    return retiredCount(words, this.#thread.address + Layout.THREAD_RETIRED) >= RETIRED_BATCH || words[Layout.MEMORY_PRESSURE] !== 0;
   }
 
-  /** Frees what was retired in epochs that are past. Under memory pressure all free blocks go to the global lists at once. */
+  /**
+   * Frees what was retired in epochs that are past. What still waits is left to others if it is much: this thread may do nothing for a long time. Under
+   * memory pressure all free blocks go to the global lists at once.
+   */
   reclaim(): void {
     const words = this.#words;
-    const { address } = this.#thread;
     const pressed = words[Layout.MEMORY_PRESSURE] !== 0;
-    const own =
-      words[address + Layout.THREAD_RETIRED + Layout.RETIRED_HEAD] !== 0 ||
-      words[address + Layout.THREAD_RETIRED_OLDER + Layout.RETIRED_HEAD] !== 0;
-    if (!own && !pressed) return;
+    const retired = this.#thread.address + Layout.THREAD_RETIRED;
+    if (retiredCount(words, retired) === 0 && retiredCount(words, Layout.ORPHANS) === 0 && !pressed) return;
     this.#open();
     const horizon = this.#freePast();
-    if (pressed) {
-      this.#reclaimOrphans(horizon);
-      this.#giveEverything();
+    if (retiredCount(words, retired) >= RETIRED_BATCH) this.#orphan(horizon);
+    else if (retiredCount(words, Layout.ORPHANS) > 0 && tryAcquire(this.#thread, Layout.THREAD_LOCK)) {
+      this.#freeLists(Layout.ORPHANS, horizon);
+      release(this.#thread, Layout.THREAD_LOCK);
     }
+    if (pressed) this.#giveEverything();
     this.#close();
   }
 
   #freePast(): number {
-    const { address } = this.#thread;
     const horizon = graceHorizon(this.#memory);
-    this.#freeList(address + Layout.THREAD_RETIRED_OLDER, horizon);
-    this.#freeList(address + Layout.THREAD_RETIRED, horizon);
+    this.#freeLists(this.#thread.address + Layout.THREAD_RETIRED, horizon);
     return horizon;
   }
 
@@ -147,22 +142,24 @@ export class Blocks {
       }
       this.#giveBatch(sizeClass, cache, words[cache + Layout.CACHE_COUNT]!);
     }
-    this.#age();
-    const older = address + Layout.THREAD_RETIRED_OLDER;
-    if (words[older + Layout.RETIRED_HEAD] !== 0) {
-      acquire(this.#thread, Layout.THREAD_LOCK);
-      words[Layout.ORPHANS + Layout.RETIRED_EPOCH] = retirementEpoch(words);
-      appendBlocks(
-        words,
-        Layout.ORPHANS,
-        words[older + Layout.RETIRED_HEAD]!,
-        words[older + Layout.RETIRED_TAIL]!,
-        words[older + Layout.RETIRED_COUNT]!,
-      );
-      clearRetired(words, older);
-      release(this.#thread, Layout.THREAD_LOCK);
-    }
+    this.#orphan(graceHorizon(this.#memory));
     this.#close();
+  }
+
+  /** Leaves what still waits for its grace period to whoever comes by; what others left before goes first, or its epoch would be raised for ever. */
+  #orphan(horizon: number): void {
+    const words = this.#words;
+    const retired = this.#thread.address + Layout.THREAD_RETIRED;
+    acquire(this.#thread, Layout.THREAD_LOCK);
+    this.#freeLists(Layout.ORPHANS, horizon);
+    const epoch = retirementEpoch(words);
+    for (const list of [retired + Layout.RETIRED_OLDER, retired]) {
+      const head = words[list + Layout.RETIRED_HEAD]!;
+      if (head === 0) continue;
+      appendRetired(words, Layout.ORPHANS, epoch, head, words[list + Layout.RETIRED_TAIL]!, words[list + Layout.RETIRED_COUNT]!);
+      clearRetired(words, list);
+    }
+    release(this.#thread, Layout.THREAD_LOCK);
   }
 
   #open(): void {
@@ -185,7 +182,7 @@ export class Blocks {
       return next;
     }
     if (!more) return 0;
-    if (words[address + Layout.THREAD_RETIRED_OLDER + Layout.RETIRED_COUNT]! >= RETIRED_BATCH) {
+    if (words[address + Layout.THREAD_RETIRED + Layout.RETIRED_OLDER + Layout.RETIRED_COUNT]! >= RETIRED_BATCH) {
       this.#freePast();
       if (words[cache + Layout.CACHE_HEAD] !== 0) return this.take(sizeClass);
     }
@@ -248,21 +245,9 @@ export class Blocks {
     }
   }
 
-  /** Appends the current retired list to the older one, whose epoch becomes the later of the two. */
-  #age(): void {
-    const words = this.#words;
-    const current = this.#thread.address + Layout.THREAD_RETIRED;
-    const older = this.#thread.address + Layout.THREAD_RETIRED_OLDER;
-    if (words[current + Layout.RETIRED_HEAD] === 0) return;
-    words[older + Layout.RETIRED_EPOCH] = words[current + Layout.RETIRED_EPOCH]!;
-    appendBlocks(
-      words,
-      older,
-      words[current + Layout.RETIRED_HEAD]!,
-      words[current + Layout.RETIRED_TAIL]!,
-      words[current + Layout.RETIRED_COUNT]!,
-    );
-    clearRetired(words, current);
+  #freeLists(lists: WordAddress, horizon: number): void {
+    this.#freeList(lists + Layout.RETIRED_OLDER, horizon);
+    this.#freeList(lists, horizon);
   }
 
   #freeList(list: WordAddress, horizon: number): void {
@@ -280,13 +265,6 @@ export class Blocks {
     }
     clearRetired(words, list);
   }
-
-  #reclaimOrphans(horizon: number): void {
-    const words = this.#words;
-    if (words[Layout.ORPHANS + Layout.RETIRED_HEAD] === 0 || !tryAcquire(this.#thread, Layout.THREAD_LOCK)) return;
-    this.#freeList(Layout.ORPHANS, horizon);
-    release(this.#thread, Layout.THREAD_LOCK);
-  }
 }
 
 /** Makes a block of a class ready for a new variable: dead identity, next even generation, free lock, zeroed data. */
@@ -299,11 +277,31 @@ export function prepareBlock(words: Int32Array, block: WordAddress, dataWords: n
   else for (let word = data; word < data + dataWords; word++) words[word] = 0;
 }
 
-function appendBlocks(words: Int32Array, list: WordAddress, head: WordAddress, tail: WordAddress, count: number): void {
+/**
+ * Appends blocks retired in `epoch` to a pair of lists. When the epoch has moved on, the current list joins the older one, which then waits for the later
+ * of the two; an epoch moves on once while a thread is inside, so whoever looks at each safepoint finds the older list past by then.
+ */
+function appendRetired(words: Int32Array, lists: WordAddress, epoch: number, head: WordAddress, tail: WordAddress, count: number): void {
+  if (words[lists + Layout.RETIRED_HEAD] !== 0 && words[lists + Layout.RETIRED_EPOCH] !== epoch) {
+    const older = lists + Layout.RETIRED_OLDER;
+    words[older + Layout.RETIRED_EPOCH] = words[lists + Layout.RETIRED_EPOCH]!;
+    link(words, older, words[lists + Layout.RETIRED_HEAD]!, words[lists + Layout.RETIRED_TAIL]!, words[lists + Layout.RETIRED_COUNT]!);
+    clearRetired(words, lists);
+  }
+  words[lists + Layout.RETIRED_EPOCH] = epoch;
+  link(words, lists, head, tail, count);
+}
+
+function link(words: Int32Array, list: WordAddress, head: WordAddress, tail: WordAddress, count: number): void {
   if (words[list + Layout.RETIRED_HEAD] === 0) words[list + Layout.RETIRED_HEAD] = head;
   else words[words[list + Layout.RETIRED_TAIL]! + Layout.BLOCK_NEXT] = head;
   words[list + Layout.RETIRED_TAIL] = tail;
   words[list + Layout.RETIRED_COUNT]! += count;
+}
+
+/** Blocks on a pair of retired lists. */
+export function retiredCount(words: Int32Array, lists: WordAddress): number {
+  return words[lists + Layout.RETIRED_COUNT]! + words[lists + Layout.RETIRED_OLDER + Layout.RETIRED_COUNT]!;
 }
 
 function clearRetired(words: Int32Array, list: WordAddress): void {

@@ -77,7 +77,6 @@ export const enum Layout {
   THREAD_LOCK = 81, // the orphan list
   THREAD_HIGH = 82, // one more than the highest thread slot ever used
   TYPE_HIGH = 83, // one more than the highest type slot ever used
-  ORPHANS = 84, // retired blocks of threads that left: RETIRED_* words, guarded by THREAD_LOCK
   NAME_LOCK = 88, // taken to create names once NAME_COLLIDED is set
   NAME_COLLIDED = 89, // 1 once two strings had the same primary handle; never cleared
   OBJECT_SEQUENCE = 90, // 64-bit: next handle for a JS object; Atomics on BigInt64Array, so 8-byte aligned
@@ -95,6 +94,8 @@ export const enum Layout {
   WARNED_LAST_ID = 190, // 1 once the id 2^32−1, whose entry would be 0, has given its warning
   /** Lines 11–: what the counters THREAD_LOCK_WAITS … THREAD_SPLITS of threads that left came to. Atomics.add. */
   DEPARTED_COUNTERS = 176,
+  /** Line 12: retired blocks that their threads left to others: two lists like THREAD_RETIRED, guarded by THREAD_LOCK. */
+  ORPHANS = 192,
   HEADER_WORDS = 256,
 
   // --- Size classes -----------------------------------------------------------------------------------------------------------------
@@ -170,7 +171,7 @@ export const enum Layout {
    * a whole once its epoch, the latest of its blocks, is past.
    */
   THREAD_RETIRED = 40,
-  THREAD_RETIRED_OLDER = 44,
+  RETIRED_OLDER = 4, // from the list of the current epoch to the older one
   RETIRED_HEAD = 0,
   RETIRED_TAIL = 1,
   RETIRED_COUNT = 2,

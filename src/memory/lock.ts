@@ -5,8 +5,8 @@
  * *Variable locks* (BLOCK_LOCK): owner in bits 0–9, a version in bits 10–30 that every release raises, bit 31 as above. The version
  * makes the word a seqlock: a reader that sees the same version and no owner before and after has read one consistent state.
  *
- * Rules of order, all of them: variable lock before bucket lock before class or space lock; GROW_LOCK before bucket locks and only ever
- * tried, not waited for; nobody waits for a variable lock while holding any other lock. Hence no cycle.
+ * Rules of order, all of them: variable lock before bucket lock before class or space lock; TYPE_LOCK and GROW_LOCK before bucket locks, and
+ * GROW_LOCK, outside check(), only ever tried, not waited for; nobody waits for a variable lock while holding any other lock. Hence no cycle.
  *
  * Every wait is timed: a thread that is terminated while it is being woken takes the wake with it.
  *

@@ -38,6 +38,37 @@ export function takePage(memory: Memory, thread: Thread, sizeClass: number): Wor
   return page << Layout.PAGE_SHIFT;
 }
 
+/**
+ * Moves the end of the bucket region up by one page; false when there is no room. The page is zero: either it was never touched, or it is the lowest page of
+ * blocks, which is free again and is wiped.
+ */
+export function extendBuckets(memory: Memory, thread: Thread): boolean {
+  const { words } = memory;
+  acquire(thread, Layout.SPACE_LOCK);
+  const page = words[Layout.BUCKET_PAGE_LIMIT]!;
+  const room = page < words[Layout.PAGE_FLOOR]! || unlistFreePage(memory, page);
+  if (room) {
+    if (page === words[Layout.PAGE_FLOOR]) {
+      words.fill(0, page * Layout.PAGE_WORDS, (page + 1) * Layout.PAGE_WORDS);
+      words[Layout.PAGE_FLOOR] = page + 1;
+    }
+    words[Layout.BUCKET_PAGE_LIMIT] = page + 1;
+  }
+  release(thread, Layout.SPACE_LOCK);
+  return room;
+}
+
+/** Takes one particular page off the free-page list, if it is there. */
+function unlistFreePage(memory: Memory, page: number): boolean {
+  const { words } = memory;
+  let link: WordAddress = Layout.FREE_PAGE_HEAD;
+  while (words[link] !== 0 && words[link] !== page) link = pageEntry(memory, words[link]!) + Layout.PAGE_NEXT;
+  if (words[link] !== page) return false;
+  words[link] = words[pageEntry(memory, page) + Layout.PAGE_NEXT]!;
+  words[Layout.FREE_PAGE_COUNT]!--;
+  return true;
+}
+
 /** Blocks of a page that held others before begin above every generation there was: see PAGE_GENERATION. */
 function startGenerations(memory: Memory, page: number, sizeClass: number): void {
   const generation = memory.words[pageEntry(memory, page) + Layout.PAGE_GENERATION]!;
@@ -59,7 +90,8 @@ export function returnWholePages(memory: Memory, thread: Thread, sizeClass: numb
   release(thread, list + Layout.CLASS_LOCK);
   if (whole.size === 0) return 0;
   acquire(thread, Layout.SPACE_LOCK);
-  for (const page of whole) {
+  // The highest goes to the head: the lowest are left for buckets to grow into.
+  for (const page of [...whole].sort((a, b) => a - b)) {
     words[pageEntry(memory, page) + Layout.PAGE_CLASS] = 0;
     words[pageEntry(memory, page) + Layout.PAGE_NEXT] = words[Layout.FREE_PAGE_HEAD]!;
     words[Layout.FREE_PAGE_HEAD] = page;

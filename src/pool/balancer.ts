@@ -1,6 +1,7 @@
 /**
  * Owns where tasks go in a pool with control tasks: a control task to the one thread it is meant for, at once and whatever that thread is
- * doing; a user's task to whichever worker the user's balancer picks, which does not get to see the control tasks. Touches no shared memory.
+ * doing; a user's task to whichever worker the user's balancer picks, which does not get to see the control tasks. Touches no shared
+ * memory.
  */
 import { queueOptionsSymbol } from 'piscina';
 import type { Piscina } from 'piscina';

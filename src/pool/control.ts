@@ -1,7 +1,7 @@
 /**
- * Owns the one task that the coordinator sends to a pool's workers. A Piscina worker that has nothing to do sleeps in Atomics.wait and hears no
- * message; a task wakes it, and keeps it awake while it takes its manifest and loads what that names. Runs in the worker, beside the
- * user's tasks and outside the gate. Imports the worker's side of livepatch and the type of the task.
+ * Owns the one task that the coordinator sends to a pool's workers. A Piscina worker that has nothing to do sleeps in Atomics.wait and
+ * hears no message; a task wakes it, and keeps it awake while it takes its manifest and loads what that names. Runs in the worker, beside
+ * the user's tasks and outside the gate. Imports the worker's side of livepatch and the type of the task.
  */
 import { attachByName } from '../livepatch/attach.js';
 import type { ControlTask } from './balancer.js';

@@ -7,8 +7,8 @@ import { Coordinator } from '../livepatch/coordinator.js';
 import { PoolGroup, type PoolOptions } from './group.js';
 
 /**
- * Patches the functions of running worker threads and collects the shadow variables that no enabled patch uses any more. One per store, on the
- * main thread; its operations run one after another.
+ * Patches the functions of running worker threads and collects the shadow variables that no enabled patch uses any more. One per store,
+ * on the main thread; its operations run one after another.
  *
  * @example
  * const coordinator = new PatchCoordinator(store);
@@ -17,11 +17,11 @@ import { PoolGroup, type PoolOptions } from './group.js';
  */
 export class PatchCoordinator extends Coordinator {
   /**
-   * A Piscina pool whose workers follow this coordinator; takes all of Piscina's options and leaves `workerData` alone. The worker file exports
-   * `task(handler)` as default and finds the store with `attach()`. Several pools are allowed; `close()` destroys them.
+   * A Piscina pool whose workers follow this coordinator; takes all of Piscina's options and leaves `workerData` alone. The worker file
+   * exports `task(handler)` as default and finds the store with `attach()`. Several pools are allowed; `close()` destroys them.
    *
-   * The coordinator now and then runs a task of its own in a worker: it neither queues behind the pool's tasks nor takes a place among them, but
-   * `completed` and the histograms count it.
+   * The coordinator now and then runs a task of its own in a worker: it neither queues behind the pool's tasks nor takes a place among
+   * them, but `completed` and the histograms count it.
    * @throws ERR_PATCH_CLOSED and what Piscina throws for bad options
    */
   createPool<Task = unknown, Result = unknown>(options: PoolOptions = {}): Piscina<Task, Result> {

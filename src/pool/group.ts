@@ -1,6 +1,6 @@
 /**
- * Owns one Piscina pool on behalf of a coordinator: its threads, and the control tasks that wake those that sleep. At most one control task per
- * thread at a time. Touches no shared memory. Imports piscina, balancer and the type of a worker group.
+ * Owns one Piscina pool on behalf of a coordinator: its threads, and the control tasks that wake those that sleep. At most one control
+ * task per thread at a time. Touches no shared memory. Imports piscina, balancer and the type of a worker group.
  */
 import { FixedQueue, Piscina } from 'piscina';
 
@@ -26,8 +26,8 @@ class ControlledPool extends Piscina<unknown, unknown> {
   afterEnd: () => void = () => undefined;
 
   /**
-   * When Piscina ends a thread whose result is already on its way, it emits an `error` about an unexpected message; for a task that the user has
-   * not started, that must not be the user's problem.
+   * When Piscina ends a thread whose result is already on its way, it emits an `error` about an unexpected message; for a task that the
+   * user has not started, that must not be the user's problem.
    */
   override emit(name: string | symbol, ...details: unknown[]): boolean {
     if (name === 'error' && details[0] instanceof Error) {
@@ -90,8 +90,9 @@ export class PoolGroup implements WorkerGroup {
     try {
       finished = this.#queue.pass(() => this.pool.run(control, { filename: CONTROL_FILE, name: 'synchronise' }));
     } catch (error) {
-      if (error === UNPLACEABLE) return false; // still starting, or gone: an event will tell
-      throw error;
+      // Still starting, or gone: an event will tell.
+      if (error !== UNPLACEABLE) this.#threads.unreachable(thread, error instanceof Error ? error : new Error(String(error)));
+      return false;
     }
     this.#running.set(thread, control);
     finished.then(
@@ -114,8 +115,8 @@ export class PoolGroup implements WorkerGroup {
   }
 
   /**
-   * Node 20 aborts the whole process when a thread is terminated just as `require()` finishes loading an ES module, which is how Piscina loads a worker
-   * file. So workers that may still be at it are given a moment to finish.
+   * Node 20 aborts the whole process when a thread is terminated just as `require()` finishes loading an ES module, which is how Piscina
+   * loads a worker file. So workers that may still be at it are given a moment to finish.
    */
   async #started(): Promise<void> {
     const deadline = performance.now() + STARTING_MILLISECONDS;

@@ -125,36 +125,42 @@ export class Bindings {
       binding.epoch = epoch;
       return;
     }
-    const slot = findTypeSlot(this.memory, type.id);
-    if (slot === Layout.TYPE_SLOT_DEAD) {
-      words[this.thread.address + Layout.THREAD_UNREGISTERED]!++;
-      this.#warn(type.id);
-      binding.point(slot, NEVER, NEVER);
+    for (;;) {
+      const slot = findTypeSlot(this.memory, type.id);
+      if (slot === Layout.TYPE_SLOT_DEAD) {
+        words[this.thread.address + Layout.THREAD_UNREGISTERED]!++;
+        this.#warn(type.id);
+        binding.point(slot, NEVER, NEVER);
+        return;
+      }
+      const address = typeAddress(this.memory, slot);
+      const tag = Atomics.load(words, address + Layout.TYPE_TAG);
+      const size = words[address + Layout.TYPE_SIZE]!;
+      const id = this.memory.uwords[address + Layout.TYPE_ID];
+      // Collected, or even given to another type, since the slot was found: only a tag that is live and unchanged vouches for what was read.
+      const steady = Atomics.load(words, address + Layout.TYPE_TAG) === tag;
+      if (!steady || (tag & Layout.TYPE_STATE_MASK) !== Layout.TYPE_STATE_LIVE || id !== type.id) continue;
+      if (size !== type.size) throw sizeMismatch(type, size);
+      this.#bySlot.set(slot, binding);
+      binding.point(slot, tag, epoch);
       return;
     }
-    const address = typeAddress(this.memory, slot);
-    const tag = words[address + Layout.TYPE_TAG]!;
-    const size = words[address + Layout.TYPE_SIZE]!;
-    // The slot may have been collected between finding it and reading it; then the tag says so and the next use binds anew.
-    if (size !== type.size && words[address + Layout.TYPE_TAG] === tag) throw sizeMismatch(type, size);
-    this.#bySlot.set(slot, binding);
-    binding.point(slot, tag, epoch);
   }
 
   /**
    * The binding for a live slot that was met in the table: the one this thread used last, else one by the latest declaration of the id in this
-   * thread, else one without a destructor.
+   * thread, else one without a destructor. `tag` is the live tag that was read for it.
    */
-  ofSlot(slot: TypeSlot): Binding {
+  ofSlot(slot: TypeSlot, tag: number): Binding {
     const known = this.#bySlot.get(slot);
-    if (known?.slot === slot && known.current) return known;
+    if (known?.slot === slot && known.tag === tag) return known;
     const { words, uwords } = this.memory;
     const address = typeAddress(this.memory, slot);
     const id = uwords[address + Layout.TYPE_ID]!;
     const size = words[address + Layout.TYPE_SIZE]!;
     const declared = latestDeclaration(id);
     const type = declared?.size === size ? declared : new ShadowType({ id, size });
-    const binding = new Binding(this, type).point(slot, words[address + Layout.TYPE_TAG]!, NEVER);
+    const binding = new Binding(this, type).point(slot, tag, NEVER);
     this.#bySlot.set(slot, binding);
     return binding;
   }

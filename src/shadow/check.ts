@@ -51,6 +51,7 @@ type Place = 'linked' | 'line' | 'free' | 'retired' | 'destroying' | 'uncarved';
 export function checkStore(variables: Variables): CheckResult {
   const { thread, table } = variables;
   const { words } = table;
+  acquire(thread, Layout.TYPE_LOCK); // no thread hands over its counts
   acquire(thread, Layout.GROW_LOCK); // the number of buckets stands still
   const count = words[Layout.BUCKET_COUNT]!;
   let locked = 0;
@@ -60,6 +61,7 @@ export function checkStore(variables: Variables): CheckResult {
   } finally {
     for (let index = 0; index < locked; index++) release(thread, bucketAddress(table.buckets, index) + Layout.BUCKET_LOCK);
     release(thread, Layout.GROW_LOCK);
+    release(thread, Layout.TYPE_LOCK);
   }
 }
 
@@ -85,9 +87,9 @@ class Check {
     const names = this.#live.get(Layout.TYPE_SLOT_NAMES) ?? 0;
     for (const list of this.#lists()) this.#members(list);
     for (let slot = 0; slot < words[Layout.THREAD_HIGH]!; slot++) {
-      const owed = words[threadSlotAddress(this.#memory, slot) + Layout.THREAD_DESTROYING_COUNT]!;
-      this.#unrecorded += Math.max(0, owed - Layout.THREAD_DESTROYING_WORDS);
+      this.#unrecorded += words[threadSlotAddress(this.#memory, slot) + Layout.THREAD_DESTROYING_COUNT]!;
     }
+    this.#unrecorded = Math.max(0, this.#unrecorded - this.#places.destroying);
     this.#pages();
     this.#counts();
     return {
@@ -183,7 +185,7 @@ class Check {
       const lists: CollectedList[] = [];
       for (let slot = 0; slot < words[Layout.THREAD_HIGH]!; slot++)
         lists.push(...threadLists(words, threadSlotAddress(this.#memory, slot)));
-      lists.push(retiredList(words, Layout.ORPHANS));
+      lists.push(...retiredLists(words, Layout.ORPHANS));
       for (let sizeClass = 0; sizeClass < CLASS_BLOCK_WORDS.length; sizeClass++) {
         const at = classAddress(sizeClass);
         const count = words[at + Layout.CLASS_COUNT]!;
@@ -286,13 +288,15 @@ interface CollectedList {
   readonly at: WordAddress;
 }
 
-function retiredList(words: Int32Array, at: WordAddress): CollectedList {
-  const count = words[at + Layout.RETIRED_COUNT]!;
-  return { members: follow(words, words[at + Layout.RETIRED_HEAD]!, count), place: 'retired', sizeClass: -1, count, at };
+function retiredLists(words: Int32Array, lists: WordAddress): CollectedList[] {
+  return [lists, lists + Layout.RETIRED_OLDER].map((at) => {
+    const count = words[at + Layout.RETIRED_COUNT]!;
+    return { members: follow(words, words[at + Layout.RETIRED_HEAD]!, count), place: 'retired', sizeClass: -1, count, at };
+  });
 }
 
 function threadLists(words: Int32Array, address: WordAddress): CollectedList[] {
-  const lists = [retiredList(words, address + Layout.THREAD_RETIRED), retiredList(words, address + Layout.THREAD_RETIRED_OLDER)];
+  const lists = retiredLists(words, address + Layout.THREAD_RETIRED);
   const destroying = Math.min(words[address + Layout.THREAD_DESTROYING_COUNT]!, Layout.THREAD_DESTROYING_WORDS);
   const record = address + Layout.THREAD_DESTROYING;
   // Gaps are left where destructors nested deeper than the record.

@@ -9,7 +9,7 @@
  *
  * Imports memory and table.
  */
-import { ShadowError } from '../errors.js';
+import { describe, ShadowError } from '../errors.js';
 import { Layout, type WordAddress } from '../memory/layout.js';
 import type { Memory } from '../memory/reservation.js';
 import { findBlock } from '../table/find.js';
@@ -97,12 +97,15 @@ export class NameTable {
   place(name: string): number {
     const found = this.find(name);
     if (found >= 0) return found;
+    // Each record is looked at once: it may have been made for this very string since find() missed it.
     const first = this.firstHandle(name);
-    if (this.#record(first) === 0) return first;
+    const atFirst = this.#record(first);
+    if (atFirst === 0 || holdsName(this.#memory, atFirst, name)) return first;
     Atomics.store(this.#memory.words, Layout.NAME_COLLIDED, 1);
     const second = this.secondHandle(name);
-    if (this.#record(second) === 0) return second;
-    throw new ShadowError('ERR_SHADOW_OBJECT', `both places of ${JSON.stringify(name)} in the object table belong to other strings`);
+    const atSecond = this.#record(second);
+    if (atSecond === 0 || holdsName(this.#memory, atSecond, name)) return second;
+    throw new ShadowError('ERR_SHADOW_OBJECT', `both places of ${describe(name)} in the object table belong to other strings`);
   }
 
   get collided(): boolean {

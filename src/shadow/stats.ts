@@ -1,6 +1,7 @@
 /**
  * Owns the numbers a store tells about itself. Reads all regions plainly; writes nothing. Imports memory and binding.
  */
+import { retiredCount } from '../memory/blocks.js';
 import { CLASS_BLOCK_WORDS, LINE_CLASS } from '../memory/classes.js';
 import { Layout, type TypeSlot } from '../memory/layout.js';
 import type { Memory } from '../memory/reservation.js';
@@ -100,7 +101,7 @@ export function storeStats(variables: Variables): StoreStats {
     },
     pages: { total: memory.pages, buckets: words[Layout.BUCKET_PAGE_LIMIT]!, blocks: pages.lines + pages.blocks, free: pages.free },
     growth: { buckets, entries: words[Layout.ENTRY_COUNT]!, splits: sum((thread) => thread.splits, Layout.THREAD_SPLITS) },
-    retired: sum((thread) => thread.retired) + words[Layout.ORPHANS + Layout.RETIRED_COUNT]!,
+    retired: sum((thread) => thread.retired) + retiredCount(words, Layout.ORPHANS),
     allocated: sum((thread) => thread.allocated, Layout.THREAD_ALLOCATED),
     freed: sum((thread) => thread.freed, Layout.THREAD_FREED),
     reclaimed: sum((thread) => thread.reclaimed, Layout.THREAD_RECLAIMED),
@@ -159,9 +160,7 @@ function threadStats(memory: Memory): ThreadStats[] {
       allocated: words[address + Layout.THREAD_ALLOCATED]!,
       freed: words[address + Layout.THREAD_FREED]!,
       reclaimed: words[address + Layout.THREAD_RECLAIMED]!,
-      retired:
-        words[address + Layout.THREAD_RETIRED + Layout.RETIRED_COUNT]! +
-        words[address + Layout.THREAD_RETIRED_OLDER + Layout.RETIRED_COUNT]!,
+      retired: retiredCount(words, address + Layout.THREAD_RETIRED),
       cached,
       lockWaits: words[address + Layout.THREAD_LOCK_WAITS]!,
       unregisteredLookups: words[address + Layout.THREAD_UNREGISTERED]!,

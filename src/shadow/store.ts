@@ -5,6 +5,7 @@
 import { describe, ShadowError } from '../errors.js';
 import { enter, leave } from '../memory/grace.js';
 import { Layout } from '../memory/layout.js';
+import { acquire, release } from '../memory/lock.js';
 import { attachMemory, createMemory, type Memory, type StoreHandle } from '../memory/reservation.js';
 import { claimThread, releaseThread, type Thread } from '../memory/threads.js';
 import { type Binding, Bindings, typeAddress } from './binding.js';
@@ -263,8 +264,9 @@ export class ShadowStore {
       throw new ShadowError('ERR_SHADOW_DISPOSED', `${operation} was used after dispose; attach to the handle again`);
   }
 
-  /** Adds this thread's counts to those of the slots, where they survive it. */
+  /** Moves this thread's counts to those of the slots, where they survive it; under TYPE_LOCK, so that check() sees them once. */
   #settleCounters(): void {
+    acquire(this.#thread, Layout.TYPE_LOCK);
     const { memory } = this.#variables;
     const counters = memory.counters + this.#thread.slot * Layout.COUNTER_WORDS_PER_THREAD;
     for (let slot = 0; slot < Layout.TYPE_SLOTS; slot++) {
@@ -273,6 +275,7 @@ export class ShadowStore {
       Atomics.add(this.#words, typeAddress(memory, slot) + Layout.TYPE_LIVE_BASE, count);
       this.#words[counters + slot] = 0;
     }
+    release(this.#thread, Layout.TYPE_LOCK);
   }
 }
 

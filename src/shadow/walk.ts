@@ -94,9 +94,9 @@ export function freeParent(variables: Variables, bindings: Bindings, object: num
     const gone = unlinkBatch(variables, bucket, Math.min(UNLINK_BATCH, most - freed), (key, block) => {
       if (!isOurs(key, block)) return undefined;
       const slot = key & Layout.TYPE_SLOT_MASK;
-      const state = words[typeAddress(memory, slot) + Layout.TYPE_TAG]! & Layout.TYPE_STATE_MASK;
-      if (state !== Layout.TYPE_STATE_LIVE) return undefined; // the sweep destroys it
-      const binding = bindings.ofSlot(slot);
+      const tag = words[typeAddress(memory, slot) + Layout.TYPE_TAG]!;
+      if ((tag & Layout.TYPE_STATE_MASK) !== Layout.TYPE_STATE_LIVE) return undefined; // the sweep destroys it
+      const binding = bindings.ofSlot(slot, tag);
       return { block, binding, parent, destructor: binding.type.dtor };
     });
     if (gone.length === 0) break;
@@ -149,32 +149,37 @@ export function* walkType(variables: Variables, binding: Binding): Generator<[Pa
   const first = words[Layout.BUCKET_COUNT]!;
   for (let home = 0; home < first && isCurrent(target); home++) {
     if (thread.interval === 0) enter(thread);
-    for (const block of blocksOfHome(variables, target.slot, home, first)) {
+    for (const { block, object } of variablesOfHome(variables, target.slot, home, first)) {
       if (thread.interval === 0) enter(thread); // the consumer may have passed a safepoint
       if (!isCurrent(target)) return;
-      const object = variables.objectOf(block);
+      // The block may be another variable's by now, which comes at its own place or came after us.
       const view = variables.view(binding, object);
       if (view?.$block === block) yield [objects.parent(object), view];
     }
   }
 }
 
-const NONE: readonly WordAddress[] = [];
+interface Found {
+  readonly block: WordAddress;
+  readonly object: number;
+}
 
-/** Blocks of one bucket of `count` and of everything split off it since; read again if a split ran meanwhile. */
-function blocksOfHome(variables: Variables, slot: TypeSlot, home: number, count: number): readonly WordAddress[] {
+const NONE: readonly Found[] = [];
+
+/** The variables in one bucket of `count` and in everything split off it since; read again if a split ran meanwhile. */
+function variablesOfHome(variables: Variables, slot: TypeSlot, home: number, count: number): readonly Found[] {
   const { words, buckets } = variables.table;
   const level = splitLevel(count);
   const step = home + level < count || home >= level ? 2 * level : level;
   for (;;) {
     const now = words[Layout.BUCKET_COUNT]!;
-    let found: WordAddress[] | undefined;
+    let found: Found[] | undefined;
     for (let index = home; index < now; index += step) {
       const bucket = bucketAddress(buckets, index);
       for (let entry = nextEntry(words, bucket, 0); entry !== 0; entry = nextEntry(words, bucket, entry)) {
         if ((entryKey(words, entry) & Layout.TYPE_SLOT_MASK) !== slot) continue;
         const block = entryBlock(words, entry);
-        if (block !== 0) (found ??= []).push(block);
+        if (block !== 0) (found ??= []).push({ block, object: variables.objectOf(block) });
       }
     }
     if (Atomics.load(words, Layout.BUCKET_COUNT) === now) return found ?? NONE;

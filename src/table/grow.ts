@@ -10,6 +10,7 @@ import { closeIntent, openIntent } from '../memory/intent.js';
 import { LINE_CLASS } from '../memory/classes.js';
 import { Layout, type WordAddress } from '../memory/layout.js';
 import { acquire, release, tryAcquire } from '../memory/lock.js';
+import { extendBuckets } from '../memory/pages.js';
 import { appendLine, clearEntry, type EntryAddress, entryBlock, entryKey, nextEntry, publishEntry, unusedEntry } from './bucket.js';
 import { bucketAddress, splitLevel } from './hash.js';
 import type { Table } from './table.js';
@@ -87,14 +88,9 @@ function reserveLines(table: Table, source: WordAddress, target: WordAddress, bi
   return true;
 }
 
-/** Makes sure the bucket region reaches this far. The memory up to PAGE_FLOOR was never touched and is zero. */
+/** Makes sure the bucket region reaches this far, over memory that is zero. */
 function reserveBucket(table: Table, index: number): boolean {
-  const { words, thread, buckets } = table;
+  const { words, thread, buckets, memory } = table;
   const end = bucketAddress(buckets, index) + Layout.BUCKET_WORDS;
-  if (end <= words[Layout.BUCKET_PAGE_LIMIT]! * Layout.PAGE_WORDS) return true;
-  acquire(thread, Layout.SPACE_LOCK);
-  const room = words[Layout.BUCKET_PAGE_LIMIT]! < words[Layout.PAGE_FLOOR]!;
-  if (room) words[Layout.BUCKET_PAGE_LIMIT]!++;
-  release(thread, Layout.SPACE_LOCK);
-  return room;
+  return end <= words[Layout.BUCKET_PAGE_LIMIT]! * Layout.PAGE_WORDS || extendBuckets(memory, thread);
 }
