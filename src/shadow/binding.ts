@@ -9,7 +9,9 @@ import { enter } from '../memory/grace.js';
 import { Layout, type TypeSlot, type WordAddress } from '../memory/layout.js';
 import type { Memory } from '../memory/reservation.js';
 import type { Thread } from '../memory/threads.js';
-import type { ObjectTable } from './objects.js';
+import { findBlock } from '../table/find.js';
+import { hashObject, identityOf, objectHigh } from '../table/hash.js';
+import type { ObjectTable, Parent } from './objects.js';
 import { type AnyShadowType, latestDeclaration, requireType, ShadowType } from './type.js';
 import type { View } from './view.js';
 import { type Access, makeAccess } from './view-classes.js';
@@ -76,6 +78,24 @@ export class Binding {
   refresh(): void {
     if (this.thread.interval === 0) enter(this.thread);
     if (this.words[Layout.TYPE_EPOCH] !== this.epoch) this.bindings.resolve(this);
+  }
+
+  /**
+   * The block of <parent, type> for a parent of any kind, or 0. A string's number may go to another string when its last variable is freed; it cannot while
+   * a variable is linked there, so a name that is right between two looks at the same living variable was right all the while.
+   */
+  find(parent: Parent): WordAddress {
+    const { words, objects } = this;
+    for (;;) {
+      const object = objects.find(parent);
+      if (object < 0) return 0;
+      const high = objectHigh(object);
+      const block = findBlock(words, this.buckets, object | 0, identityOf(high, this.slot), hashObject(object | 0, high));
+      if (block === 0 || typeof parent !== 'string') return block;
+      const generation = words[block + Layout.BLOCK_GENERATION]!;
+      if ((generation & 1) === 0 && objects.names.holds(object, parent) && words[block + Layout.BLOCK_GENERATION] === generation)
+        return block;
+    }
   }
 
   /** The view of a linked or just unlinked block. */

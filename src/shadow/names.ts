@@ -82,11 +82,11 @@ export class NameTable {
   /** The object number of a string that has variables, or −1. */
   find(name: string): number {
     const first = this.firstHandle(name);
-    if (this.#holds(first, name)) return first;
+    if (this.holds(first, name)) return first;
     // Read after the miss above: whoever placed this string second had raised the flag before.
     if (Atomics.load(this.#memory.words, Layout.NAME_COLLIDED) === 0) return -1;
     const second = this.secondHandle(name);
-    return this.#holds(second, name) ? second : -1;
+    return this.holds(second, name) ? second : -1;
   }
 
   /**
@@ -108,6 +108,12 @@ export class NameTable {
     throw new ShadowError('ERR_SHADOW_OBJECT', `both places of ${describe(name)} in the object table belong to other strings`);
   }
 
+  /** Whether the record at a number is that of this string now. */
+  holds(handle: number, name: string): boolean {
+    const block = this.#record(handle);
+    return block !== 0 && holdsName(this.#memory, block, name);
+  }
+
   get collided(): boolean {
     return Atomics.load(this.#memory.words, Layout.NAME_COLLIDED) !== 0;
   }
@@ -124,11 +130,6 @@ export class NameTable {
   text(handle: number): string | undefined {
     const block = this.#record(handle);
     return block === 0 ? undefined : readName(this.#memory, block);
-  }
-
-  #holds(handle: number, name: string): boolean {
-    const block = this.#record(handle);
-    return block !== 0 && holdsName(this.#memory, block, name);
   }
 
   #record(handle: number): WordAddress {

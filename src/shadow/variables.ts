@@ -84,12 +84,12 @@ export class Variables {
     try {
       for (;;) {
         if (!binding.registered) throw unregistered(binding);
-        const object = this.objects.place(parent);
-        const existing = this.view(binding, object);
-        if (existing !== undefined) {
+        const existing = binding.find(parent);
+        if (existing !== 0) {
           if (mustBeNew) throw alreadyExists(binding, parent);
-          return existing;
+          return binding.view(existing);
         }
+        const object = this.objects.place(parent);
         const outcome = this.#createLocked(binding, object, parent, data, nameLocked);
         if (typeof outcome === 'object') {
           this.table.count(1);
@@ -124,7 +124,8 @@ export class Variables {
     let block = 0;
     try {
       // A collection that began meanwhile owns the variable, and destroys it with the destructor of the last user.
-      const entry = binding.current ? findEntry(this.#words, bucket, keyOf(hash, binding.slot), low, identityOf(high, binding.slot)) : 0;
+      const mine = binding.current && this.isStill(object, parent);
+      const entry = mine ? findEntry(this.#words, bucket, keyOf(hash, binding.slot), low, identityOf(high, binding.slot)) : 0;
       if (entry !== 0) block = this.unlink(bucket, entry, destructor);
     } finally {
       this.table.unlock(bucket);
@@ -163,6 +164,11 @@ export class Variables {
   /** This thread's counter of live variables of a slot. */
   #counter(slot: TypeSlot): WordAddress {
     return this.memory.counters + this.thread.slot * Layout.COUNTER_WORDS_PER_THREAD + slot;
+  }
+
+  /** Whether a string still has the number it had before its bucket was locked; anything else has it for ever. */
+  isStill(object: number, parent: Parent): boolean {
+    return typeof parent !== 'string' || this.objects.names.holds(object, parent);
   }
 
   /** The object number of a linked block. */

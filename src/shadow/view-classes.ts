@@ -35,6 +35,7 @@ export interface Access {
 const find = findBlock;
 const hash = hashObject;
 const identity = identityOf;
+const upper = objectHigh;
 
 /** Whether a parent is a number of the user's own, above the small ones that were tried before. */
 function isPlainNumber(obj: Parent): obj is number {
@@ -60,7 +61,7 @@ function viewClass(binding: Binding): ViewConstructor {
 }
 
 function getter(binding: Binding, TypedView: ViewConstructor): Access['get'] {
-  const { words, thread, buckets, objects } = binding;
+  const { words, thread, buckets } = binding;
   return (obj) => {
     if (thread.interval === 0 || words[Layout.TYPE_EPOCH] !== binding.epoch) binding.refresh();
     const { slot } = binding;
@@ -68,16 +69,14 @@ function getter(binding: Binding, TypedView: ViewConstructor): Access['get'] {
     if (typeof obj === 'number' && (obj | 0) === obj && obj >= 0) {
       block = find(words, buckets, obj, slot, hash(obj, 0));
     } else {
-      const object = isPlainNumber(obj) ? obj : objects.find(obj);
-      const high = objectHigh(object);
-      block = object < 0 ? 0 : find(words, buckets, object | 0, identity(high, slot), hash(object | 0, high));
+      block = isPlainNumber(obj) ? find(words, buckets, obj | 0, identity(upper(obj), slot), hash(obj | 0, upper(obj))) : binding.find(obj);
     }
     return block === 0 ? undefined : new TypedView(block, thread.interval, words[(block + Layout.BLOCK_GENERATION) | 0]!);
   };
 }
 
 function cursorClass(binding: Binding): CursorConstructor {
-  const { words, thread, buckets, objects } = binding;
+  const { words, thread, buckets } = binding;
   class TypedCursor extends Cursor {
     override find(obj: Parent): boolean {
       if (thread.interval === 0 || words[Layout.TYPE_EPOCH] !== binding.epoch) binding.refresh();
@@ -88,9 +87,9 @@ function cursorClass(binding: Binding): CursorConstructor {
       } else {
         this.$block = 0; // if the parent is refused, the cursor is on no variable
         this.$interval = -1;
-        const object = isPlainNumber(obj) ? obj : objects.find(obj);
-        const high = objectHigh(object);
-        block = object < 0 ? 0 : find(words, buckets, object | 0, identity(high, slot), hash(object | 0, high));
+        block = isPlainNumber(obj)
+          ? find(words, buckets, obj | 0, identity(upper(obj), slot), hash(obj | 0, upper(obj)))
+          : binding.find(obj);
       }
       this.$block = block;
       if (block === 0) {

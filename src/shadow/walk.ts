@@ -82,7 +82,10 @@ export function freeParent(variables: Variables, bindings: Bindings, object: num
   const { words } = table;
   const hash = hashObject(object | 0, objectHigh(object));
   const isOurs = (key: number, block: WordAddress): boolean =>
-    keyHasHash(key, hash) && (key & Layout.TYPE_SLOT_MASK) !== Layout.TYPE_SLOT_NAMES && variables.objectOf(block) === object;
+    keyHasHash(key, hash) &&
+    (key & Layout.TYPE_SLOT_MASK) !== Layout.TYPE_SLOT_NAMES &&
+    variables.objectOf(block) === object &&
+    variables.isStill(object, parent);
   const failures: unknown[] = [];
   let freed = 0;
   let most = -1;
@@ -154,7 +157,10 @@ export function* walkType(variables: Variables, binding: Binding): Generator<[Pa
       if (!isCurrent(target)) return;
       // The block may be another variable's by now, which comes at its own place or came after us.
       const view = variables.view(binding, object);
-      if (view?.$block === block) yield [objects.parent(object), view];
+      if (view?.$block !== block) continue;
+      const parent = objects.parent(object);
+      // Linked while its name was read: the name is its own.
+      if (words[block + Layout.BLOCK_GENERATION] === view.$generation) yield [parent, view];
     }
   }
 }
