@@ -4,7 +4,7 @@ import { test, type TestContext } from 'node:test';
 import { BroadcastChannel, Worker } from 'node:worker_threads';
 
 import { attach, currentVersion, safepoint, task } from '../../src/livepatch/attach.js';
-import { channelName, storeName } from '../../src/livepatch/manifest.js';
+import { announce, channelName, type Manifest, storeName, withdraw } from '../../src/livepatch/manifest.js';
 import { Layout } from '../../src/memory/layout.js';
 import { threadSlotAddress } from '../../src/memory/threads.js';
 import { PatchCoordinator } from '../../src/pool/coordinator.js';
@@ -65,6 +65,34 @@ test('a worker whose announcement is out of date asks, and runs nothing until it
   await coordinator.disable('b');
   await coordinator.disable('a');
   assert.equal(await (await starting).run(), 'original 0');
+});
+
+test('a thread that is still starting when a transition completes runs no task on the old version', async (t) => {
+  const store = ShadowStore.create({ maxBytes: 2 ** 24 });
+  const { words } = store.internals;
+  const loop = new Int32Array(new SharedArrayBuffer(8));
+  const channel = new BroadcastChannel(channelName(storeName(words)));
+  t.after(() => {
+    channel.close();
+    withdraw(storeName(words));
+  });
+  // What a coordinator does: the first manifest is announced; the second comes while the thread is evaluating the module of the first.
+  const manifest = (epoch: number, query: string): Manifest => {
+    const reference = { serial: epoch, name: 'a', url: patch(query).href };
+    return { epoch, version: epoch, stack: [reference], candidate: null };
+  };
+  const old = manifest(1, 'name=old&functions=touch&breaks=stall');
+  const fresh = manifest(2, 'name=fresh&functions=touch');
+  announce(storeName(words), { handle: store.handle, manifest: old });
+  Atomics.store(words, Layout.PATCH_EPOCH, 1);
+  const { run } = await start(t, { loop });
+  const answer = run();
+  await until('the module of the old patch', () => Atomics.load(loop, 1) === 1);
+  channel.postMessage({ kind: 'manifest', manifest: fresh });
+  Atomics.store(words, Layout.PATCH_EPOCH, 2);
+  Atomics.store(loop, 0, 1);
+  Atomics.notify(loop, 0);
+  assert.equal(await answer, 'fresh 2');
 });
 
 test('a worker that ends by itself, or is terminated, does not hold up a transition', async (t) => {

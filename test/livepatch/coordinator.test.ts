@@ -33,7 +33,7 @@ test('an enabled patch keeps its types registered; disabling it collects them wi
 });
 
 // derivedGcScenarios gc/replace-keeps-shared-drops-missing
-test('a replacing patch keeps the variables of shared ids and releases the types only the replaced one had, before its post_patch', async (t) => {
+test('a replacing patch keeps the variables of shared ids and releases the types that only the replaced one had', async (t) => {
   const { store, coordinator } = coordinate(t);
   const events: string[] = [];
   coordinator.on('registered', ({ patch: name, id }: RegistrationEvent) => events.push(`register ${name} ${id}`));

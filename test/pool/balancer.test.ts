@@ -136,6 +136,13 @@ test("a pool's workerData stays the user's", async (t) => {
   assert.deepEqual(await pool.run(undefined), { workerData: { mine: 3 }, attached: true });
 });
 
+test('a pool that is ended while its workers start lets them finish starting: Node may abort the process otherwise', async (t) => {
+  const { coordinator } = coordinate(t);
+  const pool = createPool(coordinator);
+  await pool.destroy();
+  assert.equal(pool.completed, 2, 'each worker has run a control task');
+});
+
 test('ending a pool, at any time, leaves no error behind and the coordinator working', async (t) => {
   const { coordinator } = coordinate(t);
   for (let round = 0; round < 6; round++) {

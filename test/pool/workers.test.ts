@@ -29,11 +29,14 @@ test('a patch that replaces a function nobody declares is refused, with the name
 
 test('a function is known if the workers of one of several pools declare it', async (t) => {
   const { coordinator } = coordinate(t);
-  const other = coordinator.createPool({ filename: new URL('./fixtures/plain.js', import.meta.url), minThreads: 1, maxThreads: 1 });
-  const pool = createPool(coordinator, { minThreads: 1, maxThreads: 1 });
-  assert.equal((await coordinator.enable(patch(`name=a&${ALL}`))).workers, 2);
+  const one = { minThreads: 1, maxThreads: 1 };
+  const pool = createPool(coordinator, one);
+  const other = coordinator.createPool({ filename: new URL('./fixtures/other.js', import.meta.url), ...one });
+  const plain = coordinator.createPool({ filename: new URL('./fixtures/plain.js', import.meta.url), ...one });
+  assert.equal((await coordinator.enable(patch(`name=a&${ALL}&others=double`))).workers, 3);
   assert.deepEqual((await pool.run({})).answers, ['a']);
-  assert.equal(await other.run(5), 10, 'a worker that knows nothing of umbra goes on working');
+  assert.equal(await other.run(5), 'a');
+  assert.equal(await plain.run(5), 10, 'a worker that knows nothing of umbra goes on working');
 });
 
 test('a patch that does not load in time is refused, naming the threads', async (t) => {
@@ -45,7 +48,8 @@ test('a patch that does not load in time is refused, naming the threads', async 
     coordinator.enable(patch(`name=a&${ALL}&breaks=hang`)),
     coded('ERR_PATCH_LOAD', new RegExp(`300 ms in thread ${thread}`)),
   );
-  assert.deepEqual((await pool.run({})).answers, ['original'], 'tasks run while a patch loads, and after it was refused');
+  assert.deepEqual((await pool.run({})).answers, ['original']);
+  await until('the control task, which waited for the code, to give up', () => pool.completed === 3);
 });
 
 test('tasks go on while a patch loads, in workers that would otherwise sleep as well', async (t) => {

@@ -11,7 +11,7 @@ const store = ShadowStore.attach(handle);
 Atomics.add(flags, 1, 1);
 Atomics.notify(flags, 1);
 let rounds = 0;
-for (; Atomics.load(flags, 0) === 0; rounds++) {
+for (; rounds === 0 || Atomics.load(flags, 0) === 0; rounds++) {
   const object = (rounds * 7 + seed) % 50;
   store.getOrAlloc(object, type).value++;
   if (rounds % 3 === 0) store.free(object, type);
