@@ -108,8 +108,9 @@ void describe('exhaustion', () => {
   });
 
   test('once an allocation has failed, the next safepoint of every thread gives its free blocks to all', (context) => {
-    const block = defineShadowType({ id: 0x33, size: 3000 });
-    const store = ShadowStore.create({ maxBytes: 20 * 2 ** 16, maxThreads: 4, types: [small, block] });
+    const filler = defineShadowType({ id: 0x33, size: 3000 });
+    const kept = defineShadowType({ id: 0x34, size: 3000 });
+    const store = ShadowStore.create({ maxBytes: 20 * 2 ** 16, maxThreads: 4, types: [small, filler, kept] });
     const other = ShadowStore.attach(store.handle);
     context.after(() => {
       other[Symbol.dispose]();
@@ -118,13 +119,14 @@ void describe('exhaustion', () => {
     const everybodyPasses = (): void => {
       for (const attached of [store, other, store, other]) attached.safepoint();
     };
-    const filled = fill(store, block);
-    for (const parent of filled) if (parent !== 0) store.free(parent, block);
+    store.free(fill(store, filler).at(-1)!, filler);
+    store.alloc(0, kept);
+    store.freeAll(filler);
     everybodyPasses();
     // One variable made anew takes a batch of free blocks along, which lie all over the pages.
-    store.free(0, block);
+    store.free(0, kept);
     everybodyPasses();
-    store.alloc(0, block);
+    store.alloc(0, kept);
     // A string needs a block for its record and one for the variable, of two sizes: the first may find a page, the second none.
     if (!fits(other, small, 'a string')) {
       everybodyPasses();

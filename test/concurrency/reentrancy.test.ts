@@ -52,6 +52,26 @@ void describe('re-entrancy', () => {
     settled(store, 0);
   });
 
+  test('freeObject() leaves what a destructor creates meanwhile, also beside a variable that is being collected', (context) => {
+    const collected = defineShadowType({ id: 0x304, fields: { value: 'u32' } });
+    const created = defineShadowType({ id: 0x305, fields: { value: 'u32' } });
+    const freed = defineShadowType({
+      id: 0x306,
+      fields: { value: 'u32' },
+      dtor: (parent) => void store.alloc(parent, created),
+    });
+    const store = ShadowStore.create({ maxBytes: 2 ** 24, types: [created, freed] });
+    context.after(() => store[Symbol.dispose]());
+    store.internals.registry.register('owner', 'object', [collected]);
+    store.alloc(1, collected);
+    store.alloc(1, freed);
+    const collections = store.internals.registry.unregister('owner', 'object');
+    assert.equal(store.freeObject(1), 1);
+    assert.equal(store.has(1, created), true);
+    for (const collection of collections) while (!collection.step());
+    settled(store, 1);
+  });
+
   for (const scenario of ['check in a constructor', 'destructors that create again'] as const) {
     test(`nothing hangs: ${scenario}`, PATIENCE, async (context) => {
       const store = ShadowStore.create({ maxBytes: 2 ** 24 });

@@ -61,7 +61,10 @@ test('dispose gives back everything: slot, cached blocks, counters; the variable
   other[Symbol.dispose]();
   const { words } = store.internals;
   for (let word: number = Layout.THREAD_RETIRED; word < Layout.THREAD_CLASSES; word++) {
-    if (word !== Layout.THREAD_RETIRED + Layout.RETIRED_EPOCH && word !== Layout.THREAD_RETIRED + Layout.RETIRED_OLDER + Layout.RETIRED_EPOCH)
+    if (
+      word !== Layout.THREAD_RETIRED + Layout.RETIRED_EPOCH &&
+      word !== Layout.THREAD_RETIRED + Layout.RETIRED_OLDER + Layout.RETIRED_EPOCH
+    )
       assert.equal(words[slotAddress + word], 0, `word ${word} of the slot`);
   }
   for (let word: number = Layout.THREAD_CLASSES; word < Layout.THREAD_WORDS; word += Layout.CACHE_WORDS) {

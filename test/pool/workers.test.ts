@@ -151,7 +151,7 @@ test('a worker that dies while a patch is loading does not hold it up', async (t
 });
 
 test('workers come and go under load while patches do', async (t) => {
-  const { coordinator } = coordinate(t);
+  const { coordinator } = coordinate(t, { pollMilliseconds: 60_000 }, 1000); // a worker that is terminated leaves its slot to recovery
   const pool = createPool(coordinator, { minThreads: 0, maxThreads: 3, idleTimeout: 0, stricterFIFO: true });
   let stop = false;
   const seen: { answers: string[]; versions: number[] }[] = [];
