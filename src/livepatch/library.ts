@@ -1,6 +1,6 @@
 /**
- * Owns the patches that this thread has loaded, or could not load. Each enabling of a patch is loaded anew, for it gets its own place on the
- * stacks. Touches no shared memory. Imports errors, functions, loader and manifest.
+ * Owns the patches that this thread has loaded, or could not load. Each enabling of a patch is loaded anew, for it gets its own place on
+ * the stacks. Touches no shared memory. Imports errors, functions, loader and manifest.
  */
 import { threadId } from 'node:worker_threads';
 

@@ -44,7 +44,8 @@ function isPlainNumber(obj: Parent): obj is number {
 
 export function makeAccess(binding: Binding): Access {
   const TypedView = viewClass(binding);
-  return { View: TypedView, Cursor: cursorClass(binding), get: getter(binding, TypedView) };
+  const locate = locator(binding);
+  return { View: TypedView, Cursor: cursorClass(binding, locate), get: getter(binding, locate, TypedView) };
 }
 
 function viewClass(binding: Binding): ViewConstructor {
@@ -60,42 +61,36 @@ function viewClass(binding: Binding): ViewConstructor {
   return TypedView;
 }
 
-function getter(binding: Binding, TypedView: ViewConstructor): Access['get'] {
+/** The look-up itself: brings the binding up to date, enters the grace epoch if need be, and returns the block of a parent's variable or 0. */
+function locator(binding: Binding): (obj: Parent) => WordAddress {
   const { words, thread, buckets } = binding;
   return (obj) => {
     if (thread.interval === 0 || words[Layout.TYPE_EPOCH] !== binding.epoch) binding.refresh();
     const { slot } = binding;
-    let block: WordAddress;
-    if (typeof obj === 'number' && (obj | 0) === obj && obj >= 0) {
-      block = find(words, buckets, obj, slot, hash(obj, 0));
-    } else {
-      block = isPlainNumber(obj) ? find(words, buckets, obj | 0, identity(upper(obj), slot), hash(obj | 0, upper(obj))) : binding.find(obj);
-    }
+    if (typeof obj === 'number' && (obj | 0) === obj && obj >= 0) return find(words, buckets, obj, slot, hash(obj, 0));
+    if (!isPlainNumber(obj)) return binding.find(obj);
+    const high = upper(obj);
+    return find(words, buckets, obj | 0, identity(high, slot), hash(obj | 0, high));
+  };
+}
+
+function getter(binding: Binding, locate: (obj: Parent) => WordAddress, TypedView: ViewConstructor): Access['get'] {
+  const { words, thread } = binding;
+  return (obj) => {
+    const block = locate(obj);
     return block === 0 ? undefined : new TypedView(block, thread.interval, words[(block + Layout.BLOCK_GENERATION) | 0]!);
   };
 }
 
-function cursorClass(binding: Binding): CursorConstructor {
-  const { words, thread, buckets } = binding;
+function cursorClass(binding: Binding, locate: (obj: Parent) => WordAddress): CursorConstructor {
+  const { words, thread } = binding;
   class TypedCursor extends Cursor {
     override find(obj: Parent): boolean {
-      if (thread.interval === 0 || words[Layout.TYPE_EPOCH] !== binding.epoch) binding.refresh();
-      const { slot } = binding;
-      let block: WordAddress;
-      if (typeof obj === 'number' && (obj | 0) === obj && obj >= 0) {
-        block = find(words, buckets, obj, slot, hash(obj, 0));
-      } else {
-        this.$block = 0; // if the parent is refused, the cursor is on no variable
-        this.$interval = -1;
-        block = isPlainNumber(obj)
-          ? find(words, buckets, obj | 0, identity(upper(obj), slot), hash(obj | 0, upper(obj)))
-          : binding.find(obj);
-      }
+      this.$block = 0; // on no variable, also if the parent is refused
+      this.$interval = -1;
+      const block = locate(obj);
       this.$block = block;
-      if (block === 0) {
-        this.$interval = -1;
-        return false;
-      }
+      if (block === 0) return false;
       this.$interval = thread.interval;
       this.$generation = words[(block + Layout.BLOCK_GENERATION) | 0]!;
       return true;

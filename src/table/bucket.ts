@@ -18,41 +18,17 @@ export function entryBlock(words: Int32Array, entry: EntryAddress): WordAddress 
   return words[entry]!;
 }
 
-/**
- * Which keys of a line equal `key`: bit 5 + i is set when key i does. Without a branch per key: which one fits is as good as random, and a mispredicted
- * branch keeps the processor from starting on the next look-up while this one waits for memory. clz32 is 32 for equal words and less for others.
- */
-export function fittingKeys(words: Int32Array, line: WordAddress, key: number): number {
-  return (
-    (Math.clz32(words[(line + Layout.BUCKET_KEYS) | 0]! ^ key) & 32) |
-    ((Math.clz32(words[(line + Layout.BUCKET_KEYS + 1) | 0]! ^ key) & 32) << 1) |
-    ((Math.clz32(words[(line + Layout.BUCKET_KEYS + 2) | 0]! ^ key) & 32) << 2) |
-    ((Math.clz32(words[(line + Layout.BUCKET_KEYS + 3) | 0]! ^ key) & 32) << 3) |
-    ((Math.clz32(words[(line + Layout.BUCKET_KEYS + 4) | 0]! ^ key) & 32) << 4) |
-    ((Math.clz32(words[(line + Layout.BUCKET_KEYS + 5) | 0]! ^ key) & 32) << 5) |
-    ((Math.clz32(words[(line + Layout.BUCKET_KEYS + 6) | 0]! ^ key) & 32) << 6)
-  );
-}
-
-/** The entry of the highest bit set by `fittingKeys`. */
-export function fittingEntry(line: WordAddress, fits: number): EntryAddress {
-  return (line + Layout.BUCKET_BLOCKS + 26 - Math.clz32(fits)) | 0;
-}
-
 /** The entry of exactly this variable, or 0. */
 export function findEntry(words: Int32Array, bucket: WordAddress, key: number, low: number, identity: number): EntryAddress {
-  for (let line = bucket; line !== 0; line = words[line + Layout.BUCKET_NEXT]!) {
-    for (let fits = fittingKeys(words, line, key); fits !== 0; fits &= ~highestBit(fits)) {
-      const entry = fittingEntry(line, fits);
-      const block = words[entry]!;
-      if (block !== 0 && words[block] === low && words[block + Layout.BLOCK_IDENTITY] === identity) return entry;
+  for (let line = bucket; line !== 0; line = words[(line + Layout.BUCKET_NEXT) | 0]! | 0) {
+    const end = (line + Layout.BUCKET_KEYS + Layout.BUCKET_ENTRIES) | 0;
+    for (let at = (line + Layout.BUCKET_KEYS) | 0; at < end; at = (at + 1) | 0) {
+      if (words[at] !== key) continue;
+      const block = words[(at + Layout.BUCKET_ENTRIES) | 0]! | 0;
+      if (block !== 0 && words[block] === low && words[(block + Layout.BLOCK_IDENTITY) | 0] === identity) return at + Layout.BUCKET_ENTRIES;
     }
   }
   return 0;
-}
-
-function highestBit(bits: number): number {
-  return 1 << (31 - Math.clz32(bits));
 }
 
 /** The first entry in use after `previous` (0 = from the start), or 0. Every line is aligned to its size. */
