@@ -128,7 +128,11 @@ export class ShadowStore {
 
   /** The variable of <obj, type>, created with `data` if there is none: at most one, whatever the race. Throws as alloc() does. */
   getOrAlloc<F extends Fields, D>(obj: Parent, type: ShadowType<F, D>, data?: D): ViewOf<F> {
-    return this.#variables.create(this.#bind(type), obj, data, false) as unknown as ViewOf<F>;
+    if (this.#thread.constructing !== 0) this.#variables.requireWritable('getOrAlloc');
+    const binding = this.#bindingOf(type);
+    const existing = binding.get(obj);
+    if (existing !== undefined) return existing as ViewOf<F>;
+    return this.#variables.create(binding, obj, data, false) as unknown as ViewOf<F>;
   }
 
   /** Frees the variable of <obj, type> and runs its destructor; false if there is none. */

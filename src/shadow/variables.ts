@@ -63,12 +63,10 @@ export class Variables {
    */
   create(binding: Binding, parent: Parent, data: unknown, mustBeNew: boolean): View {
     const { thread } = this;
-    if (thread.constructing !== 0) this.requireWritable(mustBeNew ? 'alloc' : 'getOrAlloc');
+    if (thread.constructing !== 0) this.requireWritable('alloc');
     if (!binding.registered) throw unregistered(binding);
     // The common case at the least cost: a number that needs no table, and nothing in the way.
     if (typeof parent === 'number' && (parent | 0) === parent && parent >= 0) {
-      const existing = mustBeNew ? undefined : this.view(binding, parent);
-      if (existing !== undefined) return existing;
       const outcome = this.#createLocked(binding, parent, parent, data, false);
       if (typeof outcome === 'object') {
         this.table.count(1);
@@ -102,7 +100,10 @@ export class Variables {
         if (outcome === UNREGISTERED) binding.bindings.resolve(binding);
         // EXISTS: the look-up finds it now, or it is gone again.
         if (outcome !== EXHAUSTED) continue;
-        if (scraped) throw exhausted(binding, this.memory);
+        if (scraped) {
+          Atomics.store(this.#words, Layout.MEMORY_PRESSURE, 1); // a page may have been found for the name alone, which cleared it
+          throw exhausted(binding, this.memory);
+        }
         scraped = true;
         this.scrape();
       }

@@ -85,6 +85,7 @@ export function freeParent(variables: Variables, bindings: Bindings, object: num
     keyHasHash(key, hash) &&
     (key & Layout.TYPE_SLOT_MASK) !== Layout.TYPE_SLOT_NAMES &&
     variables.objectOf(block) === object &&
+    (words[typeAddress(memory, key & Layout.TYPE_SLOT_MASK) + Layout.TYPE_TAG]! & Layout.TYPE_STATE_MASK) === Layout.TYPE_STATE_LIVE &&
     variables.isStill(object, parent);
   const failures: unknown[] = [];
   let freed = 0;
