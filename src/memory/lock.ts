@@ -99,3 +99,13 @@ export function readVersion(words: Int32Array, block: WordAddress): number {
   const seen = Atomics.load(words, block + Layout.BLOCK_LOCK);
   return (seen & OWNER_MASK) === 0 ? seen & VERSION_MASK : -1;
 }
+
+/** Processors that keep loads in order; elsewhere the plain loads of the data could be satisfied after an atomic load that follows them. */
+const LOADS_IN_ORDER = process.arch === 'x64' || process.arch === 'ia32';
+
+/** Whether what was read since `readVersion` returned this version is one consistent state. */
+export function isVersion(words: Int32Array, block: WordAddress, version: number): boolean {
+  const lock = block + Layout.BLOCK_LOCK;
+  const seen = LOADS_IN_ORDER ? Atomics.load(words, lock) : Atomics.or(words, lock, 0);
+  return (seen & OWNER_MASK) === 0 && (seen & VERSION_MASK) === version;
+}

@@ -11,7 +11,7 @@
 import { describe, ShadowError } from '../errors.js';
 import { enter } from '../memory/grace.js';
 import { Layout, type WordAddress } from '../memory/layout.js';
-import { acquireVariable, readVersion, releaseVariable } from '../memory/lock.js';
+import { acquireVariable, isVersion, readVersion, releaseVariable } from '../memory/lock.js';
 import type { Memory } from '../memory/reservation.js';
 import { findBlock } from '../table/find.js';
 import { hashObject } from '../table/hash.js';
@@ -123,19 +123,22 @@ export class View<F extends Fields = Fields> implements FieldTarget {
     return Atomics.compareExchange(array as Int32Array, index, expected, replacement) as Operand<F, N>;
   }
 
-  /** All fields as a plain object, consistent with every update() and withLock() of any thread. */
+  /**
+   * All fields as a plain object, consistent with every update() and withLock() of any thread. Takes the variable's lock when writers keep it busy.
+   * @throws ERR_SHADOW_CONSTRUCTOR_WRITE inside the constructor of another variable, which must not wait, if this one is being written all the time
+   */
   read(): FieldValues<F> {
     const { words } = this.$touch();
-    if (this.$binding.thread.locked !== this.$block) {
-      for (let attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
-        const version = readVersion(words, this.$block);
-        if (version < 0) continue;
-        const values = this.$values() as FieldValues<F>;
-        if (readVersion(words, this.$block) === version) return values;
-      }
-      return this.$locked(() => this.$values() as FieldValues<F>);
+    const { thread } = this.$binding;
+    if (thread.locked === this.$block) return this.$values() as FieldValues<F>;
+    // In the body of another lock it goes on trying: it may take no second lock, and whoever holds this one waits for none.
+    for (let attempt = 0; attempt < READ_ATTEMPTS || thread.locked !== 0; attempt++) {
+      const version = readVersion(words, this.$block);
+      if (version < 0) continue;
+      const values = this.$values() as FieldValues<F>;
+      if (isVersion(words, this.$block, version)) return values;
     }
-    return this.$values() as FieldValues<F>;
+    return this.$locked(() => this.$values() as FieldValues<F>);
   }
 
   /**
