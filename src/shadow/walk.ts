@@ -186,7 +186,9 @@ function variablesOfHome(variables: Variables, slot: TypeSlot, home: number, cou
       for (let entry = nextEntry(words, bucket, 0); entry !== 0; entry = nextEntry(words, bucket, entry)) {
         if ((entryKey(words, entry) & Layout.TYPE_SLOT_MASK) !== slot) continue;
         const block = entryBlock(words, entry);
-        if (block !== 0) (found ??= []).push({ block, object: variables.objectOf(block) });
+        // Between the publication of a split and its end an entry stands in both buckets.
+        if (block === 0 || found?.some((other) => other.block === block)) continue;
+        (found ??= []).push({ block, object: variables.objectOf(block) });
       }
     }
     if (Atomics.load(words, Layout.BUCKET_COUNT) === now) return found ?? NONE;
