@@ -10,11 +10,12 @@
  */
 import { ShadowError } from '../errors.js';
 import { Layout } from './layout.js';
+import { STRONGLY_ORDERED } from './processor.js';
 import type { Memory } from './reservation.js';
 import type { Thread } from './threads.js';
 
 /** Where Atomics.store is an exchange and nothing passes it; elsewhere a plain load could. */
-const STORES_FENCE = process.arch === 'x64' || process.arch === 'ia32';
+const STORES_FENCE = STRONGLY_ORDERED;
 const EPOCH_STEP = 2; // the epoch stays odd, so that 0 always means quiescent
 
 /**

@@ -48,7 +48,6 @@ export const enum Layout {
   HEADER_BUCKETS = 8,
   HEADER_STORE_ID = 9, // random, two words: tells stores apart in channel names and logs
   HEADER_NAME_SEED = 11, // random: seed of the string hash
-  HEADER_HASH_SEED = 12, // 0 in this version; mixed into the object hash
 
   /** Line 1: number of buckets. The commit word of a split: written with Atomics.store under GROW_LOCK, read plainly by every look-up. */
   BUCKET_COUNT = 16,

@@ -13,6 +13,7 @@
  * Imports layout and threads.
  */
 import { Layout, type WordAddress } from './layout.js';
+import { STRONGLY_ORDERED } from './processor.js';
 import type { Thread } from './threads.js';
 
 const WAITERS = 1 << 31;
@@ -101,7 +102,7 @@ export function readVersion(words: Int32Array, block: WordAddress): number {
 }
 
 /** Processors that keep loads in order; elsewhere the plain loads of the data could be satisfied after an atomic load that follows them. */
-const LOADS_IN_ORDER = process.arch === 'x64' || process.arch === 'ia32';
+const LOADS_IN_ORDER = STRONGLY_ORDERED;
 
 /** Whether what was read since `readVersion` returned this version is one consistent state. */
 export function isVersion(words: Int32Array, block: WordAddress, version: number): boolean {

@@ -3,6 +3,7 @@
  * the holder of the primary line's BUCKET_LOCK. Imports layout and hash.
  */
 import { Layout, type WordAddress } from '../memory/layout.js';
+import { STRONGLY_ORDERED } from '../memory/processor.js';
 import { preferredEntry } from './hash.js';
 
 /** An entry is named by the address of its block word. */
@@ -65,7 +66,7 @@ export function appendLine(words: Int32Array, bucket: WordAddress, line: WordAdd
 }
 
 /** Processors whose stores are seen in the order they were made: there a plain store publishes, and costs 8 ns less. */
-const STORES_IN_ORDER = process.arch === 'x64' || process.arch === 'ia32';
+const STORES_IN_ORDER = STRONGLY_ORDERED;
 
 /** Publishes a finished block: the key first, then the one word that makes it visible. */
 export function publishEntry(words: Int32Array, entry: EntryAddress, key: number, block: WordAddress): void {

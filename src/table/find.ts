@@ -10,10 +10,11 @@
  * The caller has entered the grace epoch.
  */
 import { Layout, type WordAddress } from '../memory/layout.js';
+import { STRONGLY_ORDERED } from '../memory/processor.js';
 import { bucketIndex } from './hash.js';
 
 /** Processors other than x86 may satisfy the second load of BUCKET_COUNT before the loads of the chain. */
-const LOADS_IN_ORDER = process.arch === 'x64' || process.arch === 'ia32';
+const LOADS_IN_ORDER = STRONGLY_ORDERED;
 
 // A local constant is folded into the compiled code; an imported binding is loaded and checked at every use.
 const bucketOf = bucketIndex;
