@@ -4,7 +4,7 @@
  */
 import { quotients, summarize, type Summary } from './statistics.js';
 
-export type Unit = 'ns/op' | 'Mops/s' | 'bytes/variable';
+export type Unit = 'ns/op' | 'ms' | 'Mops/s' | 'bytes/variable';
 
 /** How long and how often a case is measured. */
 export interface Settings {
@@ -28,8 +28,8 @@ export interface CaseSpec {
 }
 
 export interface Bar {
-  /** What is held against the bar: the median ratio, or our own median. */
-  readonly on: 'ratio' | 'ours';
+  /** What is held against the bar: the median ratio, our own median, or the median of ours − reference, round by round. */
+  readonly on: 'ratio' | 'ours' | 'difference';
   readonly relation: '≥' | '≤';
   readonly value: number;
 }
@@ -47,7 +47,7 @@ export interface Figure {
   readonly unit: Unit;
   readonly ours: Side;
   readonly reference: Side;
-  /** Throughput of ours ÷ throughput of the reference, round by round; for bytes: our bytes ÷ the reference's. */
+  /** Throughput of ours ÷ throughput of the reference, round by round; for bytes and ms: ours ÷ the reference's. */
   readonly ratio: Summary;
   readonly bar: Bar | null;
   /** Whether the bar is met; null without a bar. */
@@ -70,6 +70,8 @@ export function createFigure(
   // Fewer nanoseconds are more throughput; rates and bytes are compared as they are.
   const ratio = summarize(unit === 'ns/op' ? quotients(reference.rounds, ours.rounds) : quotients(ours.rounds, reference.rounds));
   const summary = summarize(ours.rounds);
+  const difference = summarize(ours.rounds.map((round, index) => round - reference.rounds[index]!));
+  const held = { ratio, ours: summary, difference };
   return {
     suite: spec.suite,
     name: spec.name,
@@ -80,7 +82,7 @@ export function createFigure(
     reference: { label: reference.label, summary: summarize(reference.rounds) },
     ratio,
     bar,
-    pass: bar === null ? null : meets(bar, bar.on === 'ratio' ? ratio.median : summary.median),
+    pass: bar === null ? null : meets(bar, held[bar.on].median),
   };
 }
 

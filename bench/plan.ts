@@ -12,6 +12,8 @@ export interface Plan {
   readonly threadsWorkers: readonly number[];
   readonly threadsSettings: Settings;
   readonly memorySize: number;
+  /** Transitions per round. */
+  readonly transitions: number;
 }
 
 export const FULL_PLAN: Plan = {
@@ -23,6 +25,7 @@ export const FULL_PLAN: Plan = {
   threadsWorkers: [1, 2, 4],
   threadsSettings: { rounds: 9, warmupRounds: 2, milliseconds: 250 },
   memorySize: 1_000_000,
+  transitions: 20,
 };
 
 export const QUICK_PLAN: Plan = {
@@ -34,4 +37,5 @@ export const QUICK_PLAN: Plan = {
   threadsWorkers: [1, 2],
   threadsSettings: { rounds: 3, warmupRounds: 1, milliseconds: 10 },
   memorySize: 10_000,
+  transitions: 2,
 };

@@ -37,7 +37,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'reference', width: 30, right: true, text: (figure) => side(figure.reference.label, figure.reference.summary) },
   { title: 'ratio', width: 6, right: true, text: (figure) => figure.ratio.median.toFixed(2) },
   { title: 'quartiles', width: 12, right: true, text: (figure) => span(figure.ratio.lowerQuartile, figure.ratio.upperQuartile) },
-  { title: 'bar', width: 6, right: true, text: bar },
+  { title: 'bar', width: 8, right: true, text: bar },
   { title: '', width: 4, text: (figure) => (figure.pass === null ? '' : figure.pass ? 'pass' : 'FAIL') },
 ];
 
@@ -73,7 +73,9 @@ function span(low: number, high: number): string {
 }
 
 function bar(figure: Figure): string {
-  return figure.bar === null ? '' : `${figure.bar.relation} ${figure.bar.value}`;
+  if (figure.bar === null) return '';
+  const { on, relation, value } = figure.bar;
+  return `${on === 'difference' ? '−: ' : ''}${relation} ${value}`;
 }
 
 /** Three significant digits or all before the point. */

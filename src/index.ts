@@ -1,10 +1,42 @@
 /** The public face of Umbra on the main thread: names only. What a worker imports is worker.ts. */
 export { ERROR_CODES, type ErrorCode, ShadowError, type WireError } from './errors.js';
-export type { CollectedEvent } from './livepatch/collector.js';
-export type { CoordinatorOptions, TransitionResult } from './livepatch/coordinator.js';
-export type { CoordinatorEvents, RegistrationEvent, TransitionEvent, TransitionKind, TransitionPhase } from './livepatch/events.js';
-export type { PatchInfo } from './livepatch/inspect.js';
-export { definePatch, type PatchCallbacks, type PatchDeclaration, type PatchState, withOriginal } from './livepatch/patch.js';
+export type { CollectedEvent, CollectingEvent } from './livepatch/collector.js';
+export type { StallPolicy, TransitionOptions } from './livepatch/deadline.js';
+export type {
+  CallbackEvent,
+  CoordinatorEvents,
+  DirectionName,
+  MilestoneEvent,
+  ModuleEvent,
+  PokeEvent,
+  RegistrationEvent,
+  TransitionEvent,
+  TransitionKind,
+  TransitionPhase,
+} from './livepatch/events.js';
+export { type ObjectInfo, PATCH_ATTRIBUTES, type PatchInfo, type WorkerInfo } from './livepatch/inspect.js';
+export type { PatchSource } from './livepatch/loader.js';
+export type { MigratedEvent } from './livepatch/migrations.js';
+export type { ModuleInfo } from './livepatch/modules.js';
+export type { CoordinatorOptions } from './livepatch/options.js';
+export {
+  type CallbackContext,
+  type Callbacks,
+  type Consistency,
+  definePatch,
+  type Migrate,
+  type ModulePhase,
+  type PatchCallbacks,
+  type PatchDeclaration,
+  type PatchState,
+  type StateCallbackContext,
+  type StateCallbacks,
+  type StateEntry,
+  withOriginal,
+} from './livepatch/patch.js';
+export type { PinnedPatch } from './livepatch/pins.js';
+export type { Straggler, StragglerCall, StragglerTask } from './livepatch/stragglers.js';
+export type { TransitionInfo, TransitionResult } from './livepatch/transition.js';
 export type { StoreHandle } from './memory/reservation.js';
 export { PatchCoordinator } from './pool/coordinator.js';
 export type { PoolOptions } from './pool/group.js';

@@ -1,17 +1,25 @@
 /** What a worker imports as `umbra/worker`, and what a patch module needs. Names only. */
 export { ShadowError, type ErrorCode } from './errors.js';
-export { attach, currentVersion, safepoint, task, type Attached } from './livepatch/attach.js';
+export { attach, type Attached, currentVersion, intercept, safepoint, task, type TaskOptions, waitForWork } from './livepatch/attach.js';
 export { patchable } from './livepatch/functions.js';
+export type { InterceptOptions } from './livepatch/intercept.js';
 export {
-  definePatch,
-  withOriginal,
   type CallbackContext,
+  type Callbacks,
+  type Consistency,
+  definePatch,
+  type Migrate,
+  type ModulePhase,
   type Patch,
   type PatchCallbacks,
   type PatchDeclaration,
   type PatchFunction,
   type PatchObjectDeclaration,
   type PatchState,
+  type StateCallbackContext,
+  type StateCallbacks,
+  type StateEntry,
+  withOriginal,
   type WithOriginal,
 } from './livepatch/patch.js';
 export { bytes, string } from './shadow/fields.js';

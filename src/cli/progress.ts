@@ -4,7 +4,7 @@
  */
 
 import type { WriteStream } from 'node:tty';
-import type { TransitionResult } from '../livepatch/coordinator.js';
+import type { TransitionResult } from '../livepatch/transition.js';
 import type { Status } from './replay.js';
 
 /** What progress needs of a stream; process.stdout is one. */

@@ -5,7 +5,7 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TransitionResult } from '../livepatch/coordinator.js';
+import type { TransitionResult } from '../livepatch/transition.js';
 import { PatchCoordinator } from '../pool/coordinator.js';
 import { ShadowStore } from '../shadow/store.js';
 import { account } from './application.js';

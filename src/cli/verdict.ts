@@ -3,7 +3,7 @@
  * everything is freed and nothing may be left. Runs on the coordinator's thread when no task is in flight and no patch is enabled.
  */
 
-import type { TransitionResult } from '../livepatch/coordinator.js';
+import type { TransitionResult } from '../livepatch/transition.js';
 import type { CheckResult } from '../shadow/check.js';
 import type { Parent } from '../shadow/objects.js';
 import type { ShadowStore } from '../shadow/store.js';

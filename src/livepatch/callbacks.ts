@@ -1,41 +1,97 @@
 /**
- * Owns the running of patch callbacks: one at a time, in object order, on the coordinator's thread. Touches no shared memory. Imports
- * errors and patch.
+ * Owns the running of patch callbacks: one at a time, on the coordinator's thread, and what they are told. Which of them run, and when, is
+ * the business of objects.ts and states.ts. Touches no shared memory. Imports errors, entry and the declaration of patches.
  */
 import { describe, ShadowError } from '../errors.js';
 import type { ShadowStore } from '../shadow/store.js';
-import type { Patch, PatchCallbacks, PatchObject } from './patch.js';
+import type { ObjectRecord, PatchEntry, StateRecord } from './entry.js';
+import type { Announce } from './events.js';
+import type { CallbackContext, ModulePhase, StateCallbackContext, StateEntry } from './patch.js';
 
-/** Asks an object whether it agrees. @throws ERR_PATCH_PRE_PATCH */
-export async function askPrePatch(store: ShadowStore, patch: Patch, object: PatchObject): Promise<void> {
-  const who = `pre_patch of patch ${describe(patch.name)}, object ${describe(object.name)}`;
-  let answer: unknown;
-  try {
-    answer = await object.callbacks.prePatch?.({ store, patch: patch.name, object: object.name });
-  } catch (cause) {
-    throw new ShadowError('ERR_PATCH_PRE_PATCH', `${who} threw: ${reason(cause)}; nothing changed`, { cause });
+type Told = 'postPatch' | 'preUnpatch' | 'postUnpatch';
+
+/** Whose callback: an object of a patch, with the phase of its module, or a state. */
+interface Subject {
+  readonly entry: PatchEntry;
+  readonly callbacks: object;
+  readonly object: string | null;
+  readonly state: number | null;
+  readonly module: ModulePhase | null;
+}
+
+export function ofObject(entry: PatchEntry, { object }: ObjectRecord, module: ModulePhase | null): Subject {
+  return { entry, callbacks: object.callbacks, object: object.name, state: null, module };
+}
+
+export function ofState(entry: PatchEntry, { declared }: StateRecord): Subject {
+  return { entry, callbacks: declared.callbacks, object: null, state: declared.id, module: null };
+}
+
+export class CallbackRunner {
+  readonly #store: ShadowStore;
+  readonly #announce: Announce;
+  readonly #warn: (error: ShadowError) => void;
+  readonly #previousState: (id: number) => StateEntry | undefined;
+
+  constructor(
+    store: ShadowStore,
+    announce: Announce,
+    warn: (error: ShadowError) => void,
+    previousState: (id: number) => StateEntry | undefined,
+  ) {
+    this.#store = store;
+    this.#announce = announce;
+    this.#warn = warn;
+    this.#previousState = previousState;
   }
-  if (answer !== undefined && answer !== 0) {
-    throw new ShadowError('ERR_PATCH_PRE_PATCH', `${who} returned ${describe(answer)}; nothing changed, undefined or 0 would have agreed`);
+
+  /** Asks an object or a state whether it agrees. @throws ERR_PATCH_PRE_PATCH */
+  async askPrePatch(subject: Subject): Promise<void> {
+    const who = `pre_patch of ${name(subject)}`;
+    let answer: unknown;
+    try {
+      answer = await this.#run('prePatch', subject);
+    } catch (cause) {
+      throw new ShadowError('ERR_PATCH_PRE_PATCH', `${who} threw: ${reason(cause)}; nothing changed`, { cause });
+    }
+    if (answer === undefined || answer === 0) return;
+    throw new ShadowError('ERR_PATCH_PRE_PATCH', `${who} returned ${describe(answer)}; nothing changed, undefined or 0 would have agreed`, {
+      cause: answer,
+    });
+  }
+
+  /** Only pre_patch may refuse: what any other callback throws is a warning, and the transition goes on. */
+  async tell(callback: Told, subject: Subject): Promise<void> {
+    try {
+      await this.#run(callback, subject);
+    } catch (cause) {
+      this.#warn(
+        new ShadowError('ERR_PATCH_CALLBACK', `${callback} of ${name(subject)} threw: ${reason(cause)}; the transition went on`, { cause }),
+      );
+    }
+  }
+
+  async #run(callback: Told | 'prePatch', subject: Subject): Promise<unknown> {
+    const { entry, object, state, module } = subject;
+    const callbacks = subject.callbacks as Partial<Record<string, (context: StateCallbackContext) => unknown>>;
+    if (callbacks[callback] === undefined) return undefined;
+    this.#announce('callback', { callback, patch: entry.name, object, state, module });
+    return callbacks[callback](this.#context(subject));
+  }
+
+  #context({ entry, object, module }: Subject): StateCallbackContext | CallbackContext {
+    const context: StateCallbackContext = {
+      store: this.#store,
+      patch: entry.name,
+      getState: (id) => entry.state(id)?.entry,
+      getPrevState: this.#previousState,
+    };
+    return object === null ? context : { ...context, object, module };
   }
 }
 
-/**
- * Tells one object. Only pre_patch may refuse: what any other callback throws is returned, for the operator, and the transition goes on.
- */
-export async function tell(
-  callback: Exclude<keyof PatchCallbacks, 'prePatch'>,
-  store: ShadowStore,
-  patch: Patch,
-  object: PatchObject,
-): Promise<ShadowError | undefined> {
-  try {
-    await object.callbacks[callback]?.({ store, patch: patch.name, object: object.name });
-    return undefined;
-  } catch (cause) {
-    const who = `${callback} of patch ${describe(patch.name)}, object ${describe(object.name)}`;
-    return new ShadowError('ERR_PATCH_CALLBACK', `${who} threw: ${reason(cause)}; the transition went on`, { cause });
-  }
+function name({ entry, object, state }: Subject): string {
+  return `patch ${describe(entry.name)}, ${object === null ? `state ${state}` : `object ${describe(object)}`}`;
 }
 
 function reason(cause: unknown): string {

@@ -6,43 +6,54 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { ShadowError } from '../errors.js';
 import type { Collection } from '../shadow/sweep.js';
+import type { Announce } from './events.js';
 
-/** All variables of an id were destroyed because the last registration of the id was withdrawn. */
-export interface CollectedEvent {
+/** The last registration of an id was withdrawn: from now on no thread finds its variables, and their destruction begins. */
+export interface CollectingEvent {
   readonly id: number;
-  /** The patch whose destructor ran. */
+  /** The patch whose destructor runs. */
   readonly patch: string;
+  /** The state that the type belonged to; null for the type of an object. */
+  readonly state: number | null;
+}
+
+/** All variables of the id were destroyed. */
+export interface CollectedEvent extends CollectingEvent {
   readonly variables: number;
   /** From the last registration's end to the end of the sweep. */
   readonly milliseconds: number;
 }
 
 export class Collector {
-  readonly #onCollected: (event: CollectedEvent) => void;
+  readonly #announce: Announce;
   readonly #onFailure: (error: ShadowError) => void;
   #sweeps: Promise<void> = Promise.resolve();
 
   /** `onFailure` hears of destructors that threw; they do not stop a sweep. */
-  constructor(onCollected: (event: CollectedEvent) => void, onFailure: (error: ShadowError) => void) {
-    this.#onCollected = onCollected;
+  constructor(announce: Announce, onFailure: (error: ShadowError) => void) {
+    this.#announce = announce;
     this.#onFailure = onFailure;
   }
 
-  /** Queues the sweeps; returns at once. */
-  sweep(collections: readonly Collection[], patch: string): void {
+  /** Queues the sweep; returns at once. */
+  sweep(collection: Collection, patch: string, state: number | null): void {
     const diedAt = performance.now();
-    for (const collection of collections) {
-      this.#sweeps = this.#sweeps.then(async () => {
-        while (!collection.step()) await nextTurn();
-        for (const cause of collection.failures) {
-          const why = cause instanceof Error ? cause.message : String(cause);
-          this.#onFailure(
-            new ShadowError('ERR_PATCH_CALLBACK', `a destructor of type ${collection.id}, patch "${patch}", threw: ${why}`, { cause }),
-          );
-        }
-        this.#onCollected({ id: collection.id, patch, variables: collection.variables, milliseconds: performance.now() - diedAt });
+    const { id } = collection;
+    this.#announce('collecting', { id, patch, state });
+    this.#sweeps = this.#sweeps.then(async () => {
+      while (!collection.step()) await nextTurn();
+      for (const cause of collection.failures) {
+        const why = cause instanceof Error ? cause.message : String(cause);
+        this.#onFailure(new ShadowError('ERR_PATCH_CALLBACK', `a destructor of type ${id}, patch "${patch}", threw: ${why}`, { cause }));
+      }
+      this.#announce('collected', {
+        id,
+        patch,
+        state,
+        variables: collection.variables,
+        milliseconds: performance.now() - diedAt,
       });
-    }
+    });
   }
 
   /** Resolves when every sweep queued so far is done. */

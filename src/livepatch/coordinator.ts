@@ -1,76 +1,63 @@
 /**
- * Owns the list of enabled patches and the order of operations of every transition (livepatch-semantics, section 2): one at a time, each
- * from beginning to end under one mutex. Writes shared memory only through threads.ts and the type registry. Imports everything else in
- * livepatch/ but the worker's side, and the store.
+ * Owns the operations on patches: enabling, disabling, reversing, forcing, and modules that come and go. What they do to the list of patches
+ * and in which order is operations.ts; here is who may do what when, what a caller waits for, and what an operator can look at. One mutex over
+ * all of it, which is not held while threads are waited for. Writes shared memory only through what it imports: everything else in
+ * livepatch/ but the worker's side.
  */
 import { Mutex } from 'async-mutex';
 
 import { describe, ShadowError } from '../errors.js';
 import type { ShadowStore } from '../shadow/store.js';
-import { askPrePatch, tell } from './callbacks.js';
-import { Collector } from './collector.js';
-import { CoordinatorEmitter, type TransitionKind, type TransitionPhase } from './events.js';
-import { inspectPatches, type ListedPatch, type PatchInfo } from './inspect.js';
-import { type Direction, NO_TRANSITION, PATCHING, UNPATCHING } from './line.js';
-import { importPatch, patchUrl } from './loader.js';
-import type { PatchReference } from './manifest.js';
-import type { Patch, PatchCallbacks, PatchObject } from './patch.js';
-import { checkStates } from './states.js';
-import { Threads, type WorkerGroup } from './threads.js';
-
-export interface CoordinatorOptions {
-  /** How long a patch may take to load in every thread before it is refused, 1…2^31−1 ms. Default 30000. */
-  readonly loadMilliseconds?: number;
-  /** How often a pending transition looks again without having been told to, 1…2^31−1 ms. Default 1000. */
-  readonly pollMilliseconds?: number;
-}
-
-export interface TransitionResult {
-  readonly patch: string;
-  readonly kind: TransitionKind;
-  /** From the moment its turn came, loading included. */
-  readonly milliseconds: number;
-  /** Threads that run the new version. */
-  readonly workers: number;
-}
-
-interface EnabledPatch extends ListedPatch {
-  readonly reference: PatchReference;
-}
-
-const OPTIONS: readonly string[] = ['loadMilliseconds', 'pollMilliseconds'];
-const MAX_MILLISECONDS = 2 ** 31 - 1;
+import { aborted, Deadline, type TransitionOptions } from './deadline.js';
+import { CoordinatorEmitter } from './events.js';
+import { inspectPatches, type PatchInfo } from './inspect.js';
+import { PATCHING, UNPATCHING } from './line.js';
+import { loadPatch, patchSource, type PatchSource } from './loader.js';
+import type { ModuleInfo } from './modules.js';
+import { Operations } from './operations.js';
+import { type CoordinatorOptions, readOptions } from './options.js';
+import type { StateEntry } from './patch.js';
+import type { PinnedPatch } from './pins.js';
+import type { Straggler } from './stragglers.js';
+import { tellStraggler } from './stragglers.js';
+import type { Threads, WorkerGroup } from './threads.js';
+import { type Direction, directionName, type Transition, type TransitionInfo, type TransitionResult } from './transition.js';
 
 /** Runs transitions for whatever threads have an agent; pools are added by pool/coordinator.ts. */
 export class Coordinator extends CoordinatorEmitter {
   readonly store: ShadowStore;
+  readonly #operations: Operations;
   readonly #threads: Threads;
   readonly #mutex = new Mutex();
-  readonly #collector: Collector;
-  /** In the order of enabling, those in transition included. */
-  #list: EnabledPatch[] = [];
-  #lastSerial = 0;
-  #lastVersion = 0;
   #closed: Promise<void> | undefined;
 
   /** @throws ERR_PATCH_COORDINATOR when the store has or had another coordinator, ERR_PATCH_DECLARATION for a bad option */
   constructor(store: ShadowStore, options: CoordinatorOptions = {}) {
     super();
-    for (const [name, value] of Object.entries(options)) checkOption(name, value);
-    const { loadMilliseconds = 30_000, pollMilliseconds = 1000 } = options;
-    const warn = (error: ShadowError): void => {
-      this.warn(error);
-    };
     this.store = store;
-    this.#threads = new Threads(store, { loadMilliseconds, pollMilliseconds }, warn);
-    this.#collector = new Collector((event) => {
-      this.announce('collected', event);
-    }, warn);
+    this.#operations = new Operations(store, readOptions(options), this.announce, this.warn, (work) => this.#exclusive(work));
+    this.#threads = this.#operations.threads;
   }
 
   /** Enabled patches and those in transition, oldest first. Plain data, as of now. */
   get patches(): PatchInfo[] {
-    return inspectPatches(this.#list);
+    const { list, modules, transition } = this.#operations;
+    return inspectPatches(list, modules, transition, this.#threads.agents());
+  }
+
+  /** The pending transition. */
+  get transition(): TransitionInfo | null {
+    return this.#operations.transition?.info ?? null;
+  }
+
+  /** What forced transitions left behind, until `unpin()`. */
+  get pinned(): PinnedPatch[] {
+    return this.#operations.registrar.pinned;
+  }
+
+  /** Modules that are loaded, or on their way in or out. */
+  get modules(): ModuleInfo[] {
+    return this.#operations.modules.infos;
   }
 
   /** Number of the version that threads run, or are being switched to; 0 = unpatched. */
@@ -78,70 +65,136 @@ export class Coordinator extends CoordinatorEmitter {
     return this.#threads.line.manifest.version;
   }
 
-  /**
-   * Enables the patch that the module at `location` (URL, or path relative to the working directory) exports as default. Waits its turn;
-   * resolves when every thread runs it.
-   * @throws ERR_PATCH_LOAD, ERR_PATCH_DECLARATION, ERR_PATCH_FUNCTION, ERR_PATCH_ENABLED, ERR_PATCH_STATE, ERR_PATCH_PRE_PATCH,
-   * ERR_SHADOW_… of its types: nothing changed. ERR_PATCH_CLOSED: the coordinator was closed
-   */
-  async enable(location: URL | string): Promise<TransitionResult> {
-    const url = patchUrl(location);
-    return this.#exclusive(async () => {
-      const startedAt = performance.now();
-      const patch = await importPatch(url);
-      this.#checkAdmission(patch);
-      const reference: PatchReference = { serial: ++this.#lastSerial, name: patch.name, url };
-      const replaced = patch.replace ? [...this.#list] : [];
-      const kind = replaced.length > 0 ? 'replace' : 'enable';
-      const report = this.#reporter(patch.name, kind, startedAt);
-      report('load', 0, this.#threads.count());
-      try {
-        await this.#threads.load(reference);
-        await this.#prepare(patch);
-      } catch (error) {
-        report('failed', 0, this.#threads.count());
-        throw error;
-      }
-      const entry: EnabledPatch = { patch, url, reference, version: ++this.#lastVersion, enabled: true, transition: true };
-      this.#list.push(entry);
-      const workers = await this.#switch(PATCHING, entry.version, patch.replace ? [entry] : this.#list, report);
-      this.#list = this.#list.filter((other) => !replaced.includes(other));
-      // The replaced patches' types go with them, though none of their callbacks run: every thread has left their code for good.
-      for (const older of replaced) for (const object of older.patch.objects) this.#unregister(older.patch, object);
-      for (const object of patch.objects) await this.#tell('postPatch', patch, object);
-      return this.#complete(entry, kind, startedAt, workers, report);
-    });
+  /** The threads that hold up the pending transition, with what they are doing. Empty when none is pending. */
+  stragglers(): Straggler[] {
+    return this.#operations.transition === undefined ? [] : this.#threads.stragglers();
+  }
+
+  /** A state of an enabled patch, or of the one in transition, as its callbacks see it. */
+  getState(patch: string, id: number): StateEntry | undefined {
+    return this.#operations.list.find(({ name }) => name === patch)?.state(id)?.entry;
+  }
+
+  /** The state with this id that was there before the patch in transition; nothing, with a warning, outside a transition. */
+  getPrevState(id: number): StateEntry | undefined {
+    return this.#operations.previousState(id);
   }
 
   /**
-   * Disables an enabled patch, wherever it is on the stack. Waits its turn; resolves when no thread runs it any more and the variables
-   * that nobody else needs are invisible; they are destroyed afterwards, see the event `collected`.
-   * @throws ERR_PATCH_NOT_ENABLED, ERR_PATCH_CLOSED
+   * Enables the patch that the module at a URL (or a path relative to the working directory) exports as default, or a bundled script: a
+   * `.cjs` file, or `{ code }`. First every thread loads it; resolves when every thread runs it and its post_patch callbacks have run.
+   * @throws ERR_PATCH_LOAD, _DECLARATION, _FUNCTION, _ENABLED, _STATE, _MIGRATION, _BUSY, _PRE_PATCH, _REDIRECTION, ERR_SHADOW_… of its
+   * types: nothing changed. ERR_PATCH_REVERSED, _STALLED, _ABORTED: it was turned round, and all is as before. ERR_PATCH_CLOSED
    */
-  async disable(name: string): Promise<TransitionResult> {
-    return this.#exclusive(async () => {
-      const startedAt = performance.now();
-      const entry = this.#list.find(({ patch }) => patch.name === name);
-      if (entry === undefined) {
-        const enabled = this.#list.map(({ patch }) => describe(patch.name)).join(', ') || 'none';
-        throw new ShadowError('ERR_PATCH_NOT_ENABLED', `no patch named ${describe(name)} is enabled; enabled are: ${enabled}`);
-      }
-      const { patch } = entry;
-      const report = this.#reporter(patch.name, 'disable', startedAt);
-      for (const object of patch.objects) await this.#tell('preUnpatch', patch, object);
-      entry.enabled = false;
-      entry.transition = true;
-      const rest = this.#list.filter((other) => other !== entry);
-      const version = ++this.#lastVersion;
-      const workers = await this.#switch(UNPATCHING, rest.length === 0 ? 0 : version, rest, report);
-      // Registrations outlive post_unpatch: it may still want to look at the variables.
-      for (const object of patch.objects) {
-        await this.#tell('postUnpatch', patch, object);
-        this.#unregister(patch, object);
-      }
-      this.#list = rest;
-      return this.#complete(entry, 'disable', startedAt, workers, report);
+  async enable(source: PatchSource, options?: TransitionOptions): Promise<TransitionResult> {
+    const deadline = new Deadline(options);
+    try {
+      const located = patchSource(source);
+      const patch = await loadPatch(located);
+      const outcome = await this.#exclusive(async () => {
+        deadline.check();
+        return awaited(await this.#operations.enable(patch, located, deadline), PATCHING);
+      });
+      return await this.#attend(outcome, PATCHING, deadline);
+    } finally {
+      deadline.stop();
+    }
+  }
+
+  /**
+   * Disables an enabled patch, wherever it is on the stack; one that is just being enabled is reversed. Resolves when no thread runs it any
+   * more and the variables that nobody else needs are invisible; they are destroyed afterwards, see the event `collected`.
+   * @throws ERR_PATCH_NOT_ENABLED, _BUSY, _BLOCKED, _MIGRATION: nothing changed. ERR_PATCH_REVERSED, _STALLED, _ABORTED, _CLOSED
+   */
+  async disable(name: string, options?: TransitionOptions): Promise<TransitionResult> {
+    const deadline = new Deadline(options);
+    try {
+      const outcome = await this.#exclusive(async () => {
+        deadline.check();
+        return awaited(await this.#operations.disable(name), UNPATCHING);
+      });
+      return await this.#attend(outcome, UNPATCHING, deadline);
+    } finally {
+      deadline.stop();
+    }
+  }
+
+  /**
+   * Turns the pending transition round, whichever way it goes. Resolves when that is complete; who waited for the other end is told
+   * ERR_PATCH_REVERSED.
+   * @throws ERR_PATCH_NO_TRANSITION, ERR_PATCH_BLOCKED, ERR_PATCH_REVERSED when it was turned round once more, ERR_PATCH_CLOSED
+   */
+  async reverse(): Promise<TransitionResult> {
+    const outcome = await this.#exclusive(() => {
+      const transition = this.#operations.reverse();
+      return Promise.resolve(awaited(transition, transition.direction));
     });
+    return outcome.ended;
+  }
+
+  /**
+   * Completes the pending transition without waiting for the threads that have not switched: they switch as soon as they can, in the middle
+   * of what they are doing. What their old code may still use stays registered, see `pinned` and `unpin()`.
+   * @param reason for whoever looks at the patch later, 1…200 characters
+   * @throws ERR_PATCH_NO_TRANSITION, ERR_PATCH_DECLARATION, ERR_PATCH_CLOSED
+   */
+  async force(reason: string): Promise<TransitionResult> {
+    if (typeof reason !== 'string' || reason.length === 0 || reason.length > 200)
+      throw new ShadowError('ERR_PATCH_DECLARATION', `force() takes the reason, a string of 1 to 200 characters, not ${describe(reason)}`);
+    const outcome = await this.#exclusive(() => {
+      const transition = this.#operations.force(reason);
+      return Promise.resolve(awaited(transition, transition.direction));
+    });
+    return outcome.ended;
+  }
+
+  /** Gives up what forced transitions away from patches of this name left registered: nobody runs their code any more. @throws ERR_PATCH_PINNED */
+  unpin(name: string): void {
+    this.#operations.registrar.unpin(name);
+  }
+
+  /**
+   * Says that a module comes: enabled patches are applied to it, then `init` runs, and it is live. A module that nobody announces comes
+   * when the first thread declares functions of it with `patchable()`.
+   * @throws ERR_PATCH_MODULE: it is loaded already, a patch refused it, or `init` failed (`cause`); it is not loaded then. ERR_PATCH_CLOSED
+   */
+  async loadModule(name: string, init?: () => unknown): Promise<void> {
+    await this.#exclusive(() => this.#operations.keeper.come(name));
+    try {
+      await init?.();
+    } catch (cause) {
+      await this.#exclusive(() => this.#operations.keeper.leave(name));
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new ShadowError('ERR_PATCH_MODULE', `the initialisation of module ${describe(name)} failed: ${why}`, { cause });
+    }
+    this.#operations.modules.live(name);
+  }
+
+  /**
+   * Says that a module goes: `exit` runs, then enabled patches are reverted from it without waiting for any thread, since nobody uses it any
+   * more. Threads that declare its functions do not bring it back; `loadModule()` does.
+   * @throws ERR_PATCH_MODULE when it is not live, ERR_PATCH_CLOSED
+   */
+  async unloadModule(name: string, exit?: () => unknown): Promise<void> {
+    await this.#exclusive(() => {
+      this.#operations.keeper.beginToGo(name);
+      return Promise.resolve();
+    });
+    try {
+      await exit?.();
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      this.warn(new ShadowError('ERR_PATCH_CALLBACK', `the exit of module ${describe(name)} threw: ${why}; it is unloaded`, { cause }));
+    }
+    await this.#exclusive(() => this.#operations.keeper.leave(name));
+  }
+
+  /**
+   * The master switch of redirection. While it is off, patches that replace functions are refused; it cannot go off while one is enabled.
+   * @throws ERR_PATCH_REDIRECTION
+   */
+  setRedirection(on: boolean): void {
+    this.#operations.setRedirection(on);
   }
 
   /**
@@ -170,7 +223,7 @@ export class Coordinator extends CoordinatorEmitter {
     this.#threads.interrupt();
     await this.#mutex.waitForUnlock();
     await this.#threads.close();
-    await this.#collector.drained();
+    await this.#operations.drained();
   }
 
   #exclusive<T>(operation: () => Promise<T>): Promise<T> {
@@ -180,97 +233,43 @@ export class Coordinator extends CoordinatorEmitter {
     });
   }
 
-  #checkAdmission(patch: Patch): void {
-    if (this.#list.some((entry) => entry.patch.name === patch.name)) {
-      throw new ShadowError(
-        'ERR_PATCH_ENABLED',
-        `a patch named ${describe(patch.name)} is enabled already; disable it first or use another name`,
-      );
-    }
-    checkStates(
-      this.#list.map((entry) => entry.patch),
-      patch,
-    );
-  }
-
-  /** Per object: register its types, so that pre_patch may allocate, then ask it. If one refuses, all is as before. */
-  async #prepare(patch: Patch): Promise<void> {
-    const agreed: PatchObject[] = [];
-    try {
-      for (const object of patch.objects) {
-        this.#register(patch, object);
-        await askPrePatch(this.store, patch, object);
-        agreed.push(object);
-      }
-    } catch (error) {
-      // In object order. Only objects whose pre_patch succeeded hear of it; of the others, the one that refused has registered types.
-      for (const object of patch.objects) {
-        if (agreed.includes(object)) await this.#tell('postUnpatch', patch, object);
-        this.#unregister(patch, object);
-      }
-      this.#threads.dismissCandidate();
-      throw error;
-    }
-  }
-
-  async #switch(direction: Direction, version: number, stack: readonly EnabledPatch[], report: Reporter): Promise<number> {
-    this.#threads.line.direction = direction;
-    let started = false;
-    const workers = await this.#threads.switch(
-      version,
-      stack.map((entry) => entry.reference),
-      (switched, threads) => {
-        report(started ? 'progress' : 'start', switched, threads);
-        started = true;
-      },
-    );
-    this.#threads.line.direction = NO_TRANSITION;
-    return workers;
-  }
-
-  #complete(entry: EnabledPatch, kind: TransitionKind, startedAt: number, workers: number, report: Reporter): TransitionResult {
-    entry.transition = false;
-    report('complete', workers, workers);
-    return { patch: entry.patch.name, kind, milliseconds: performance.now() - startedAt, workers };
-  }
-
-  #reporter(patch: string, kind: TransitionKind, startedAt: number): Reporter {
-    return (phase, switched, workers) => {
-      this.announce('transition', { patch, kind, phase, switched, workers, milliseconds: performance.now() - startedAt });
+  /** Waits for the end of a transition, as patiently as its caller is. */
+  async #attend({ transition, ended }: Awaited, wanted: Direction, deadline: Deadline): Promise<TransitionResult> {
+    const onEnd = (): void => {
+      this.#exclusive(() => {
+        if (this.#operations.transition === transition && transition.direction === wanted) this.#losePatience(transition, deadline);
+        return Promise.resolve();
+      }).catch(() => undefined); // closed: the transition has been told
     };
+    deadline.onEnd(onEnd);
+    if (deadline.aborted || deadline.isOver) onEnd();
+    return ended;
   }
 
-  async #tell(callback: Exclude<keyof PatchCallbacks, 'prePatch'>, patch: Patch, object: PatchObject): Promise<void> {
-    const failure = await tell(callback, this.store, patch, object);
-    if (failure !== undefined) this.warn(failure);
-  }
-
-  #register(patch: Patch, object: PatchObject): void {
-    this.store.internals.registry.register(owner(patch), object.name, object.shadowTypes);
-    for (const { id } of object.shadowTypes) this.announce('registered', { patch: patch.name, object: object.name, id });
-  }
-
-  /** Harmless for an object that is not registered. */
-  #unregister(patch: Patch, object: PatchObject): void {
-    const { registry } = this.store.internals;
-    const ids = registry.owners().filter((entry) => entry.owner === owner(patch) && entry.object === object.name);
-    this.#collector.sweep(registry.unregister(owner(patch), object.name), patch.name);
-    for (const { id } of ids) this.announce('unregistered', { patch: patch.name, object: object.name, id });
+  #losePatience(transition: Transition, deadline: Deadline): void {
+    const operations = this.#operations;
+    const who = this.#threads.stragglers().map(tellStraggler).join('; ');
+    const state = `${directionName(transition.direction)} ${describe(transition.entry.name)} was not complete within ${deadline.timeout} ms: ${who}`;
+    if (!deadline.aborted) operations.report('stalled');
+    if (!deadline.aborted && deadline.onStall === 'wait') return;
+    try {
+      if (deadline.aborted) operations.reverse(aborted(deadline.reason));
+      else if (deadline.onStall === 'force') operations.force(`not complete within ${deadline.timeout} ms`);
+      else operations.reverse(new ShadowError('ERR_PATCH_STALLED', `${state}; it was reversed, all is as before`));
+    } catch (error) {
+      this.warn(error as ShadowError); // it cannot be turned round: a state blocks that, or variables are being migrated
+    }
   }
 }
 
-type Reporter = (phase: TransitionPhase, switched: number, workers: number) => void;
-
-/** Tells a patch's registrations from those of the application, whatever the patch is called. */
-function owner(patch: Patch): string {
-  return `patch ${patch.name}`;
+/** A transition that somebody waits for. In an object, so that it can leave the mutex before it has ended. */
+interface Awaited {
+  readonly transition: Transition;
+  readonly ended: Promise<TransitionResult>;
 }
 
-function checkOption(name: string, value: unknown): void {
-  if (!OPTIONS.includes(name))
-    throw new ShadowError('ERR_PATCH_DECLARATION', `unknown coordinator option ${name}; known are ${OPTIONS.join(', ')}`);
-  if (value === undefined || (typeof value === 'number' && value >= 1 && value <= MAX_MILLISECONDS)) return;
-  throw new ShadowError('ERR_PATCH_DECLARATION', `${name} is ${describe(value)}; give milliseconds from 1 to ${MAX_MILLISECONDS}`);
+function awaited(transition: Transition, wanted: Direction): Awaited {
+  return { transition, ended: transition.outcome(wanted) };
 }
 
 function closedError(): ShadowError {

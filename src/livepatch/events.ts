@@ -1,16 +1,25 @@
 /**
- * Owns the events of a coordinator and their delivery. A listener that throws must not stop a transition half-way: its error surfaces as an
- * uncaught exception of its own. Touches no shared memory. Imports errors and the event of the collector.
+ * Owns the events of a coordinator and their delivery: to listeners, and to `node:diagnostics_channel` as `umbra:<event>`. A listener that
+ * throws must not stop a transition half-way: its error surfaces as an uncaught exception of its own. Touches no shared memory. Imports
+ * errors and the types of what the events carry.
  */
+import { channel, type Channel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
 
 import type { ShadowError } from '../errors.js';
-import type { CollectedEvent } from './collector.js';
+import type { CollectedEvent, CollectingEvent } from './collector.js';
+import type { MigratedEvent } from './migrations.js';
+import type { Callbacks, ModulePhase } from './patch.js';
+import type { PinnedPatch } from './pins.js';
+import type { Straggler } from './stragglers.js';
 
 export type TransitionKind = 'enable' | 'replace' | 'disable';
 
-/** What a transition is doing: loading everywhere, beginning to switch, one more thread switched, over, or refused with nothing changed. */
-export type TransitionPhase = 'load' | 'start' | 'progress' | 'complete' | 'failed';
+/**
+ * What a transition is doing: loading everywhere, beginning to switch, one more thread switched, turned round, past its deadline, given up
+ * waiting for threads, over, or refused with nothing changed.
+ */
+export type TransitionPhase = 'load' | 'start' | 'progress' | 'reverse' | 'stalled' | 'forced' | 'complete' | 'failed';
 
 export interface TransitionEvent {
   readonly patch: string;
@@ -23,11 +32,54 @@ export interface TransitionEvent {
   readonly milliseconds: number;
 }
 
-/** A patch object's registration of one shadow type, made or withdrawn. */
+export type DirectionName = 'patching' | 'unpatching';
+
+/** One step of an operation, in the order of livepatch-semantics section 2; `patch` is the patch it is about. */
+export type MilestoneEvent = { readonly patch: string } & (
+  | { readonly milestone: 'enable-begin' | 'enable-failed' | 'transition-cancel' | 'incompatible' }
+  | {
+      readonly milestone: 'transition-init' | 'transition-start' | 'transition-completing' | 'transition-done';
+      readonly direction: DirectionName;
+    }
+  | { readonly milestone: 'transition-reverse'; readonly from: DirectionName; readonly to: DirectionName }
+  /** `object` is null when the callback of a state refused. */
+  | { readonly milestone: 'pre-patch-failed'; readonly object: string | null }
+  | { readonly milestone: 'patch-object-failed'; readonly object: string }
+  | { readonly milestone: 'redirect-failed'; readonly object: string; readonly function: string; readonly code: 'EBUSY' }
+  | { readonly milestone: 'apply-to-module' | 'revert-from-module' | 'module-refused'; readonly module: string }
+  | { readonly milestone: 'forced'; readonly reason: string }
+);
+
+/** A declared callback is about to run. Of an object, or of a state. */
+export interface CallbackEvent {
+  readonly callback: keyof Callbacks<never>;
+  readonly patch: string;
+  readonly object: string | null;
+  readonly state: number | null;
+  /** Of the object's module; null for `base` and for states. */
+  readonly module: ModulePhase | null;
+}
+
+/** The registration of one shadow type, made or withdrawn, by a patch object or by a state. */
 export interface RegistrationEvent {
   readonly patch: string;
-  readonly object: string;
+  readonly object: string | null;
+  readonly state: number | null;
   readonly id: number;
+  /** Registrations of the id from now on, the application's included. */
+  readonly references: number;
+}
+
+export interface PokeEvent {
+  readonly patch: string;
+  /** How often the transition looked in vain, counted from 1. */
+  readonly attempt: number;
+  readonly stragglers: readonly Straggler[];
+}
+
+export interface ModuleEvent {
+  readonly name: string;
+  readonly phase: ModulePhase | 'gone' | 'refused';
 }
 
 /**
@@ -36,14 +88,27 @@ export interface RegistrationEvent {
  */
 export interface CoordinatorEvents {
   transition: [TransitionEvent];
+  milestone: [MilestoneEvent];
+  callback: [CallbackEvent];
   registered: [RegistrationEvent];
   unregistered: [RegistrationEvent];
+  collecting: [CollectingEvent];
   collected: [CollectedEvent];
+  migrated: [MigratedEvent];
+  poke: [PokeEvent];
+  module: [ModuleEvent];
+  pinned: [PinnedPatch];
+  unpinned: [PinnedPatch];
   warning: [ShadowError];
 }
 
+export type Announce = <K extends keyof CoordinatorEvents>(name: K, event: CoordinatorEvents[K][0]) => void;
+
+const channels = new Map<string, Channel>();
+
 export class CoordinatorEmitter extends EventEmitter<CoordinatorEvents> {
-  protected announce<K extends keyof CoordinatorEvents>(name: K, event: CoordinatorEvents[K][0]): void {
+  protected readonly announce: Announce = (name, event) => {
+    publish(name, event);
     try {
       (this as EventEmitter).emit(name, event);
     } catch (error) {
@@ -51,11 +116,21 @@ export class CoordinatorEmitter extends EventEmitter<CoordinatorEvents> {
         throw error;
       });
     }
-  }
+  };
 
   /** A warning that nobody listens to goes to the process, so that it is not lost. */
-  protected warn(error: ShadowError): void {
+  protected readonly warn = (error: ShadowError): void => {
     if (this.listenerCount('warning') > 0) this.announce('warning', error);
-    else process.emitWarning(error);
-  }
+    else {
+      publish('warning', error);
+      process.emitWarning(error);
+    }
+  };
+}
+
+/** Subscribers of a channel cannot stop anything either: Node reports what they throw as uncaught exceptions. */
+function publish(name: string, event: unknown): void {
+  const known = channels.get(name) ?? channel(`umbra:${name}`);
+  channels.set(name, known);
+  if (known.hasSubscribers) known.publish(event);
 }

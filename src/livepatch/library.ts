@@ -1,21 +1,30 @@
 /**
  * Owns the patches that this thread has loaded, or could not load. Each enabling of a patch is loaded anew, for it gets its own place on
- * the stacks. Touches no shared memory. Imports errors, functions, loader and manifest.
+ * the stacks. Touches no shared memory. Imports errors, loaded, loader, manifest and script.
  */
 import { threadId } from 'node:worker_threads';
 
 import { describe, ShadowError } from '../errors.js';
-import { LoadedPatch } from './functions.js';
-import { importPatch } from './loader.js';
+import { LoadedPatch } from './loaded.js';
+import { loadPatch } from './loader.js';
 import type { PatchReference } from './manifest.js';
+import type { Patch } from './patch.js';
+import { evaluateScript, scriptsPrepared } from './script.js';
 
 export class Library {
   /** By serial number. */
   readonly #patches = new Map<number, LoadedPatch | ShadowError>();
+  /** Serial numbers of what `keep()` named last: what is loaded later and no longer wanted is not kept. */
+  #wanted: ReadonlySet<number> = new Set();
 
   /** The patch, or why it could not be loaded; undefined while it is not loaded. */
-  get({ serial }: PatchReference): LoadedPatch | ShadowError | undefined {
+  get(serial: number): LoadedPatch | ShadowError | undefined {
     return this.#patches.get(serial);
+  }
+
+  /** The patches that could be loaded. */
+  loaded(): LoadedPatch[] {
+    return [...this.#patches.values()].filter((patch) => patch instanceof LoadedPatch);
   }
 
   /** Whether each of these has been loaded or has failed to load. */
@@ -25,29 +34,55 @@ export class Library {
 
   /** The first failure among these. */
   failure(references: readonly PatchReference[]): ShadowError | undefined {
-    return references.map((reference) => this.get(reference)).find((patch) => patch instanceof ShadowError);
+    return references.map(({ serial }) => this.get(serial)).find((patch) => patch instanceof ShadowError);
   }
 
-  /** Forgets all but these. */
-  keep(references: readonly PatchReference[]): void {
-    for (const serial of this.#patches.keys()) {
-      if (!references.some((reference) => reference.serial === serial)) this.#patches.delete(serial);
+  /** Forgets all but these, and returns the patches that it forgot. */
+  keep(references: readonly PatchReference[]): LoadedPatch[] {
+    const forgotten: LoadedPatch[] = [];
+    this.#wanted = new Set(references.map(({ serial }) => serial));
+    for (const [serial, patch] of this.#patches) {
+      if (this.#wanted.has(serial)) continue;
+      this.#patches.delete(serial);
+      if (patch instanceof LoadedPatch) forgotten.push(patch);
+    }
+    return forgotten;
+  }
+
+  /** Loads a script at once if it can; what it leaves out takes `load()`. */
+  loadNow(reference: PatchReference): void {
+    const { serial, url, code } = reference;
+    if (code === null || !scriptsPrepared() || this.#patches.has(serial)) return;
+    try {
+      this.#add(serial, evaluateScript(url, code));
+    } catch (cause) {
+      this.#fail(reference, cause);
     }
   }
 
   /** Never rejects: a failure is what `get()` returns. */
-  async load({ serial, name, url }: PatchReference): Promise<void> {
-    if (this.#patches.has(serial)) return;
-    let loaded: LoadedPatch | ShadowError;
+  async load(reference: PatchReference): Promise<void> {
+    const { serial } = reference;
+    // Two manifests may ask for it; whoever was first may have installed it already.
+    const isDue = (): boolean => this.#wanted.has(serial) && !this.#patches.has(serial);
+    if (!isDue()) return;
     try {
-      loaded = new LoadedPatch(await importPatch(url));
+      const patch = await loadPatch(reference);
+      if (isDue()) this.#add(serial, patch);
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      loaded = new ShadowError('ERR_PATCH_LOAD', `thread ${threadId} cannot load patch ${describe(name)} from ${url}: ${reason}`, {
-        cause,
-      });
+      if (isDue()) this.#fail(reference, cause);
     }
-    // Two manifests may have asked for it; whoever was first may have installed it already.
-    if (!this.#patches.has(serial)) this.#patches.set(serial, loaded);
+  }
+
+  #add(serial: number, patch: Patch): void {
+    this.#patches.set(serial, new LoadedPatch(patch));
+  }
+
+  #fail({ serial, name, url }: PatchReference, cause: unknown): void {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    this.#patches.set(
+      serial,
+      new ShadowError('ERR_PATCH_LOAD', `thread ${threadId} cannot load patch ${describe(name)} from ${url}: ${reason}`, { cause }),
+    );
   }
 }

@@ -1,19 +1,20 @@
 /**
  * Owns the coordinator's end of the line to the other threads: publishing manifests in **the order of publishing** (manifest.ts), answering
  * threads that ask, and collecting what they report. Writes PATCH_EPOCH, PATCH_TARGET and PATCH_COORDINATOR; nobody else does. Imports
- * layout, errors, manifest and the type of the store.
+ * layout, errors, local, manifest and the type of the store.
  */
 import { BroadcastChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 
 import { ShadowError } from '../errors.js';
 import { Layout } from '../memory/layout.js';
 import type { ShadowStore } from '../shadow/store.js';
+import { registerLocalStore, withdrawLocalStore } from './local.js';
 import {
   type AgentMessage,
+  type AgentReport,
   announce,
   channelName,
   type CoordinatorMessage,
-  type LoadReport,
   type Manifest,
   storeName,
   UNPATCHED,
@@ -32,11 +33,11 @@ export class Line {
   readonly #store: ShadowStore;
   readonly #words: Int32Array;
   readonly #channel: BroadcastChannel;
-  readonly #onReport: (report: LoadReport) => void;
+  readonly #onReport: (report: AgentReport) => void;
   #manifest: Manifest = UNPATCHED;
 
   /** @throws ERR_PATCH_COORDINATOR when the store has or had another coordinator */
-  constructor(store: ShadowStore, onReport: (report: LoadReport) => void) {
+  constructor(store: ShadowStore, onReport: (report: AgentReport) => void) {
     this.#store = store;
     this.#words = store.internals.words;
     this.#onReport = onReport;
@@ -56,6 +57,7 @@ export class Line {
     };
     this.#channel.unref();
     announce(this.storeName, { handle: store.handle, manifest: this.#manifest });
+    registerLocalStore(this.storeName, store);
   }
 
   /** The manifest in force. */
@@ -84,9 +86,15 @@ export class Line {
     }
   }
 
+  /** Asks every thread to look again. */
+  poke(): void {
+    this.#post({ kind: 'poke' });
+  }
+
   /** Threads that still run keep what they run; one that asks is told that nobody answers any more. */
   close(): void {
     withdraw(this.storeName);
+    withdrawLocalStore(this.storeName);
     Atomics.store(this.#words, Layout.PATCH_COORDINATOR, Layout.COORDINATOR_CLOSED);
     this.#post({ kind: 'closed' });
     this.#channel.close();

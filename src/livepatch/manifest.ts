@@ -12,11 +12,30 @@ import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { Layout } from '../memory/layout.js';
 import type { StoreHandle } from '../memory/reservation.js';
 
-/** One enabled patch. The serial number tells two enablings of one module apart. */
+/** One patch that threads have to load. The serial number tells two enablings of one module apart. */
 export interface PatchReference {
   readonly serial: number;
   readonly name: string;
   readonly url: string;
+  /** Source of a bundled script; null = the ES module at `url`. */
+  readonly code: string | null;
+}
+
+/**
+ * How a thread comes to run the version of a manifest:
+ * gate  tasks from now on wait until those in flight, and all calls of functions that change, have ended
+ * pin   tasks from now on run the new version, those in flight keep theirs
+ * hold  tasks from now on wait; the thread reports when it is drained and does not switch yet
+ * force the thread switches at once, whatever is in flight
+ */
+export type SwitchMode = 'gate' | 'pin' | 'hold' | 'force';
+
+/** A module that is known to the coordinator. Functions of a module are patched while it is live; `base` always is and is not listed. */
+export interface ModuleEntry {
+  readonly name: string;
+  /** live: coming ones included. gone: the application said so. refused: a patch did not let it come, `why`. */
+  readonly state: 'live' | 'gone' | 'refused';
+  readonly why?: string;
 }
 
 /** What every thread should run. Complete: a thread that missed one needs only the newest. */
@@ -27,14 +46,22 @@ export interface Manifest {
   readonly version: number;
   /** Oldest first. */
   readonly stack: readonly PatchReference[];
-  /** A patch to load and check, but not to run yet. */
-  readonly candidate: PatchReference | null;
+  readonly mode: SwitchMode;
+  /** Patches to load and keep loaded, but not to run: a candidate, and what a reversal would bring back. */
+  readonly standby: readonly PatchReference[];
+  /** Serial number of the patch on standby that is to be checked and reported on. */
+  readonly candidate: number | null;
+  readonly modules: readonly ModuleEntry[];
 }
 
 /** What a thread runs while nobody has said anything. */
-export const UNPATCHED: Manifest = { epoch: 0, version: 0, stack: [], candidate: null };
+export const UNPATCHED: Manifest = { epoch: 0, version: 0, stack: [], mode: 'gate', standby: [], candidate: null, modules: [] };
 
-export type CoordinatorMessage = { readonly kind: 'manifest'; readonly manifest: Manifest } | { readonly kind: 'closed' };
+export type CoordinatorMessage =
+  | { readonly kind: 'manifest'; readonly manifest: Manifest }
+  /** Look again: the coordinator has been waiting for a while. */
+  | { readonly kind: 'poke' }
+  | { readonly kind: 'closed' };
 
 /** How a thread got on with the code of one manifest. */
 export interface LoadReport {
@@ -43,11 +70,37 @@ export interface LoadReport {
   readonly epoch: number;
   /** Why something could not be loaded. */
   readonly failure: string | null;
-  /** Functions that the candidate replaces and this thread does not declare. */
+  /** Functions that the candidate replaces and this thread does not declare, as "object.function". */
   readonly undeclared: readonly string[];
+  /** Functions that the candidate replaces and whose slot in this thread somebody owns exclusively, with the owner's name. */
+  readonly owned: readonly { readonly name: string; readonly owner: string }[];
 }
 
-export type AgentMessage = { readonly kind: 'hello' } | LoadReport;
+/** What the numbers in a thread's slot mean: names of tasks by TASK_KIND, functions and versions by activation counter. */
+export interface NamesReport {
+  readonly kind: 'names';
+  readonly thread: number;
+  readonly tasks: readonly string[];
+  readonly activations: readonly ActivationName[];
+}
+
+export interface ActivationName {
+  readonly counter: number;
+  /** "object.function" */
+  readonly name: string;
+  /** The patch whose replacement it is; null = the original. */
+  readonly patch: string | null;
+}
+
+/** Modules (objects other than `base`) that this thread has declared functions of: sent after attaching and for each new one. */
+export interface ModulesReport {
+  readonly kind: 'modules';
+  readonly thread: number;
+  readonly names: readonly string[];
+}
+
+export type AgentReport = LoadReport | NamesReport | ModulesReport;
+export type AgentMessage = { readonly kind: 'hello' } | AgentReport;
 
 /** The store's name among the stores of this process. */
 export function storeName(words: Int32Array): string {

@@ -35,42 +35,97 @@ export function withOriginal<F extends PatchFunction>(factory: (original: F) => 
   return new WithOriginal(factory as unknown as (original: PatchFunction) => PatchFunction);
 }
 
-/** What a callback is told. */
-export interface CallbackContext {
+/** Where a module is on its way: coming until its own initialisation has run, going from the moment it was asked to leave. */
+export type ModulePhase = 'coming' | 'live' | 'going';
+
+/** A state as callbacks find it: `data` belongs to them, on the coordinator's thread, for as long as the patch is enabled. */
+export interface StateEntry {
+  readonly id: number;
+  readonly version: number;
+  data: unknown;
+}
+
+/** What a state's callback is told. */
+export interface StateCallbackContext {
   readonly store: ShadowStore;
   /** Name of the patch. */
   readonly patch: string;
+  /** The patch's own state with this id (the kernel's klp_get_state). */
+  readonly getState: (id: number) => StateEntry | undefined;
+  /**
+   * The state with this id of the newest patch that was enabled before the one in transition (the kernel's klp_get_prev_state): what a
+   * replacing patch takes over, and what is still needed after a reversal.
+   */
+  readonly getPrevState: (id: number) => StateEntry | undefined;
+}
+
+/** What an object's callback is told. */
+export interface CallbackContext extends StateCallbackContext {
   /** Name of the object whose callback this is. */
   readonly object: string;
+  /** Where the object's module is; null for `base`, which does not come or go. */
+  readonly module: ModulePhase | null;
 }
 
 /**
- * The callbacks of a patch object; each runs once per transition on the coordinator's thread, and a returned promise is awaited. They run
- * inside the transition, so they must not wait for another one.
+ * Four callbacks; all are optional, run one at a time on the coordinator's thread, and a returned promise is awaited. They run inside the
+ * transition, so they must not wait for another one. post_unpatch answers pre_patch, pre_unpatch answers post_patch: a callback does not
+ * run when its counterpart did not. Those of an object run for every transition and when its module comes or goes; those of a state only
+ * when the first patch brings it and when the last one gives it up.
  */
-export interface PatchCallbacks {
-  /** Before any thread runs the patch. Anything but `undefined` or 0, or a throw, refuses the patch. */
-  prePatch?(context: CallbackContext): unknown;
+export interface Callbacks<Context> {
+  /** Before any thread runs the patch. Anything but `undefined` or 0, or a throw, refuses the patch, or the module that is coming. */
+  prePatch?(context: Context): unknown;
   /** After every thread runs the patch. */
-  postPatch?(context: CallbackContext): unknown;
-  /** Before any thread leaves the patch; does not run when the patch is replaced. */
-  preUnpatch?(context: CallbackContext): unknown;
-  /** After every thread has left the patch, or after it was refused; does not run when the patch is replaced. */
-  postUnpatch?(context: CallbackContext): unknown;
+  postPatch?(context: Context): unknown;
+  /** Before any thread leaves the patch; those of an object do not run when the patch is replaced. */
+  preUnpatch?(context: Context): unknown;
+  /** After every thread has left the patch, or after it was refused; those of an object do not run when the patch is replaced. */
+  postUnpatch?(context: Context): unknown;
 }
+
+export type PatchCallbacks = Callbacks<CallbackContext>;
+export type StateCallbacks = Callbacks<StateCallbackContext>;
 
 /**
  * Something the system is in because of the patch, for example "records have a second index"; later patches must be able to cope with it.
+ * A state is held by every enabled patch that names it, and released when the last of them goes.
  */
 export interface PatchState {
   /** 1…2^32−1 */
   readonly id: number;
-  /** 0…2^32−1; a later patch supports it by naming the same or a higher version */
-  readonly version: number;
+  /** 0…2^32−1, 0 by default; a later patch supports the state by naming the same or a higher version */
+  readonly version?: number;
+  /** What `getState()` gives at first. */
+  readonly data?: unknown;
+  readonly callbacks?: StateCallbacks;
+  /** Whether the system cannot leave this state: the patch is neither disabled nor replaced by one that does not name the state. */
+  readonly blockDisable?: boolean;
+  /** A shadow type whose variables belong to the state: kept while any patch holds it, freed right after its postUnpatch. */
+  readonly shadowType?: AnyShadowType;
 }
 
+/** A checked state. */
+export interface DeclaredState {
+  readonly id: number;
+  readonly version: number;
+  readonly data: unknown;
+  readonly callbacks: StateCallbacks;
+  readonly blockDisable: boolean;
+  readonly shadowType: AnyShadowType | undefined;
+}
+
+/**
+ * How threads come to run a patch. gate: tasks from now on wait until those in flight have ended. pin: each task keeps the version it
+ * started with, nobody waits; for patches that change nothing but code, since tasks of both versions run in one thread for a while.
+ */
+export type Consistency = 'gate' | 'pin';
+
+/** When variables of a type whose version the patch raises are migrated: at the first access, or also by a sweep at completion. */
+export type Migrate = 'lazy' | 'eager';
+
 export interface PatchObjectDeclaration {
-  /** The first argument of the `patchable()` whose functions are replaced. */
+  /** The first argument of the `patchable()` whose functions are replaced: a module, or `base`, which is always there. */
   readonly name: string;
   readonly functions?: Readonly<Record<string, PatchFunction | WithOriginal>>;
   readonly shadowTypes?: readonly AnyShadowType[];
@@ -82,6 +137,10 @@ export interface PatchDeclaration {
   readonly name: string;
   /** Whether this patch takes the place of all patches enabled before it. */
   readonly replace?: boolean;
+  /** Default `gate`. */
+  readonly consistency?: Consistency;
+  /** Default `lazy`. */
+  readonly migrate?: Migrate;
   readonly states?: readonly PatchState[];
   readonly objects?: readonly PatchObjectDeclaration[];
   /** Shadow types of the base object. */
@@ -99,14 +158,19 @@ export interface PatchObject {
 export class Patch {
   readonly name: string;
   readonly replace: boolean;
-  readonly states: readonly PatchState[];
+  readonly consistency: Consistency;
+  readonly migrate: Migrate;
+  readonly states: readonly DeclaredState[];
   readonly objects: readonly PatchObject[];
 
-  constructor(name: string, replace: boolean, states: readonly PatchState[], objects: readonly PatchObject[]) {
-    this.name = name;
-    this.replace = replace;
-    this.states = states;
-    this.objects = objects;
+  /** @internal */
+  constructor(declaration: Readonly<Patch>) {
+    this.name = declaration.name;
+    this.replace = declaration.replace;
+    this.consistency = declaration.consistency;
+    this.migrate = declaration.migrate;
+    this.states = declaration.states;
+    this.objects = declaration.objects;
     Object.freeze(this);
   }
 }
@@ -117,14 +181,17 @@ export class Patch {
  * @throws ERR_PATCH_DECLARATION, ERR_SHADOW_DUPLICATE_ID
  */
 export function definePatch(declaration: PatchDeclaration): Patch {
-  const known = readKeys(declaration, 'a patch', ['name', 'replace', 'states', 'objects', 'shadowTypes']);
+  const known = readKeys(declaration, 'a patch', ['name', 'replace', 'consistency', 'migrate', 'states', 'objects', 'shadowTypes']);
   const name = readName(known.name, 'a patch');
   const where = `patch ${describe(name)}`;
   if (known.replace !== undefined && typeof known.replace !== 'boolean')
     refuse(`${where}: replace is true or false, not ${describe(known.replace)}`);
+  const consistency = readChoice(known.consistency, `${where}: consistency`, ['gate', 'pin']);
+  const migrate = readChoice(known.migrate, `${where}: migrate`, ['lazy', 'eager']);
   const objects = readList(known.objects, `${where}: objects`).map((object) => readObject(object, where));
   const shorthand = readShadowTypes(known.shadowTypes, where);
   if (shorthand.length > 0) addToBase(objects, shorthand);
+  const states = readStates(known.states, where);
   if (objects.length === 0) refuse(`${where} has no objects; name at least one object or shadow type`);
   const names = new Set<string>();
   for (const object of objects) {
@@ -132,12 +199,22 @@ export function definePatch(declaration: PatchDeclaration): Patch {
     names.add(object.name);
     checkIds(object, where);
   }
-  return new Patch(
+  if (consistency === 'pin') checkCodeOnly(objects, states, where);
+  return new Patch({
     name,
-    known.replace === true,
-    readStates(known.states, where),
-    objects.map((object) => Object.freeze(object)),
-  );
+    replace: known.replace === true,
+    consistency,
+    migrate,
+    states,
+    objects: objects.map((object) => Object.freeze(object)),
+  });
+}
+
+/** Under `pin`, tasks of both versions run in one thread at the same time, so neither callbacks nor collected state could rely on anything. */
+function checkCodeOnly(objects: readonly PatchObject[], states: readonly DeclaredState[], where: string): void {
+  const more = objects.some(({ shadowTypes, callbacks }) => shadowTypes.length > 0 || Object.keys(callbacks).length > 0);
+  if (more || states.length > 0)
+    refuse(`${where}: consistency "pin" is for patches that change code only; leave out shadowTypes, callbacks and states, or use "gate"`);
 }
 
 function readObject(value: unknown, where: string): PatchObject {
@@ -151,12 +228,18 @@ function readObject(value: unknown, where: string): PatchObject {
     }
     functions.set(key, replacement as PatchFunction | WithOriginal);
   }
-  const callbacks = readKeys(known.callbacks ?? {}, `${here}: callbacks`, ['prePatch', 'postPatch', 'preUnpatch', 'postUnpatch']);
+  const callbacks = readCallbacks(known.callbacks, here);
+  return { name, functions, shadowTypes: readShadowTypes(known.shadowTypes, here), callbacks };
+}
+
+/** Callbacks of an object or of a state: the same four. */
+function readCallbacks<C>(value: unknown, where: string): Callbacks<C> {
+  const callbacks = readKeys(value ?? {}, `${where}: callbacks`, ['prePatch', 'postPatch', 'preUnpatch', 'postUnpatch']);
   for (const [key, callback] of Object.entries(callbacks)) {
     if (callback !== undefined && typeof callback !== 'function')
-      refuse(`${here}: callback ${key} is ${describe(callback)}, not a function`);
+      refuse(`${where}: callback ${key} is ${describe(callback)}, not a function`);
   }
-  return { name, functions, shadowTypes: readShadowTypes(known.shadowTypes, here), callbacks: callbacks as PatchCallbacks };
+  return callbacks as Callbacks<C>;
 }
 
 /** The top-level list is a shorthand for the base object, which may also be written out. */
@@ -188,16 +271,28 @@ function readShadowTypes(value: unknown, where: string): readonly AnyShadowType[
   });
 }
 
-function readStates(value: unknown, where: string): readonly PatchState[] {
+function readStates(value: unknown, where: string): readonly DeclaredState[] {
   const ids = new Set<number>();
   return readList(value, `${where}: states`).map((entry) => {
-    const { id, version } = readKeys(entry, `${where}: a state`, ['id', 'version']);
+    const known = readKeys(entry, `${where}: a state`, ['id', 'version', 'data', 'callbacks', 'blockDisable', 'shadowType']);
+    const { id, version = 0, data, blockDisable = false, shadowType } = known;
     if (!isUint32(id) || id === 0) refuse(`${where}: the id of a state is a whole number from 1 to 2^32 − 1, not ${describe(id)}`);
-    if (!isUint32(version)) refuse(`${where}: the version of state ${id} is a whole number from 0 to 2^32 − 1, not ${describe(version)}`);
+    const here = `${where}, state ${id}`;
+    if (!isUint32(version)) refuse(`${here}: the version is a whole number from 0 to 2^32 − 1, not ${describe(version)}`);
     if (ids.has(id)) refuse(`${where} names state ${id} twice`);
+    if (typeof blockDisable !== 'boolean') refuse(`${here}: blockDisable is true or false, not ${describe(blockDisable)}`);
+    if (shadowType !== undefined && !(shadowType instanceof ShadowType))
+      refuse(`${here}: ${describe(shadowType)} is not a shadow type; make it with defineShadowType()`);
     ids.add(id);
-    return Object.freeze({ id, version });
+    return Object.freeze({ id, version, data, callbacks: readCallbacks(known.callbacks, here), blockDisable, shadowType });
   });
+}
+
+function readChoice<T extends string>(value: unknown, what: string, choices: readonly [T, ...T[]]): T {
+  if (value === undefined) return choices[0];
+  if (typeof value !== 'string' || !(choices as readonly string[]).includes(value))
+    refuse(`${what} is one of ${choices.map(describe).join(', ')}, not ${describe(value)}`);
+  return value as T;
 }
 
 function readName(value: unknown, what: string): string {

@@ -17,18 +17,24 @@ export interface AgentStatus {
   readonly thread: number;
   /** Number of the version that its tasks run; PATCH_NOT_RUNNING = none yet. */
   readonly version: number;
+  /** Whether it is changing its version at this moment, in which case `version` tells nothing. */
+  readonly flipping: boolean;
+  /** The PATCH_EPOCH that it has acted on in full. */
+  readonly acted: number;
   /** The PATCH_EPOCH for which it has loaded the code, negative = could not. */
   readonly loaded: number;
   /** Tasks in flight. */
   readonly tasks: number;
+  /** Where its slot is, for a closer look. */
+  readonly slot: WordAddress;
 }
 
 export class Roster {
   readonly #store: ShadowStore;
-  readonly #onExit: () => void;
+  readonly #onExit: (thread: number) => void;
 
   /** Watches every worker that this thread starts from now on; `onExit` runs after a dead one was struck off. */
-  constructor(store: ShadowStore, onExit: () => void) {
+  constructor(store: ShadowStore, onExit: (thread: number) => void) {
     this.#store = store;
     this.#onExit = onExit;
     process.on('worker', this.#watch);
@@ -40,9 +46,13 @@ export class Roster {
     for (const slot of this.#agentSlots()) {
       agents.push({
         thread: words[slot + Layout.THREAD_NODE_ID]!,
+        // In this order: a thread that is not flipping now has written its version, or will find that the epoch has moved on.
+        flipping: Atomics.load(words, slot + Layout.THREAD_FLIPPING) !== 0,
         version: Atomics.load(words, slot + Layout.THREAD_PATCH_VERSION),
+        acted: Atomics.load(words, slot + Layout.THREAD_PATCH_EPOCH),
         loaded: Atomics.load(words, slot + Layout.THREAD_PATCH_LOADED),
         tasks: Atomics.load(words, slot + Layout.THREAD_TASKS),
+        slot,
       });
     }
     return agents;
@@ -70,7 +80,7 @@ export class Roster {
       for (const slot of this.#agentSlots()) {
         if (words[slot + Layout.THREAD_NODE_ID] === thread) Atomics.store(words, slot + Layout.THREAD_AGENT, 0);
       }
-      this.#onExit();
+      this.#onExit(thread);
     });
   };
 }

@@ -1,19 +1,32 @@
 /**
- * Owns the rule by which states of enabled patches admit or refuse a new one. Touches no shared memory. Imports errors and patch.
+ * Owns the states of enabled patches: which patches hold which state, by count and not by looking for another patch in a list (H10), and what
+ * follows when the first one takes it and the last one lets go. Whether a new patch is compatible is decided here too. Touches shared memory
+ * only through the registrar. Imports errors, callbacks, entry, registrar and patch.
  */
 import { describe, ShadowError } from '../errors.js';
-import type { Patch } from './patch.js';
+import { type CallbackRunner, ofState } from './callbacks.js';
+import type { PatchEntry, StateRecord } from './entry.js';
+import type { DeclaredState, Patch } from './patch.js';
+import type { Registrar } from './registrar.js';
+
+/** A state of a patch that is coming or going. */
+export interface HeldState {
+  readonly entry: PatchEntry;
+  readonly record: StateRecord;
+}
 
 /**
  * Whether `patch` can cope with what the enabled patches have made of the system: it must support each of their states in the same or a
- * higher version, and may leave one out only if the patch that brought it stays.
+ * higher version, and may leave one out only if the patch that brought it stays, or knows how to undo it itself: a state with callbacks or
+ * a shadow type of its own, which does not block disabling.
  * @throws ERR_PATCH_STATE
  */
 export function checkStates(enabled: readonly Patch[], patch: Patch): void {
   for (const older of enabled) {
-    for (const { id, version } of older.states) {
-      const supported = patch.states.find((state) => state.id === id);
-      if (supported === undefined ? !patch.replace : supported.version >= version) continue;
+    for (const state of older.states) {
+      const { id, version } = state;
+      const supported = patch.states.find((candidate) => candidate.id === id);
+      if (supported === undefined ? !patch.replace || undoesItself(state) : supported.version >= version) continue;
       const offer = supported === undefined ? 'does not know it' : `supports version ${supported.version}`;
       throw new ShadowError(
         'ERR_PATCH_STATE',
@@ -21,5 +34,107 @@ export function checkStates(enabled: readonly Patch[], patch: Patch): void {
           `disable ${describe(older.name)} first or enable a patch that supports version ${version}`,
       );
     }
+  }
+}
+
+function undoesItself({ callbacks, shadowType, blockDisable }: DeclaredState): boolean {
+  return !blockDisable && (Object.keys(callbacks).length > 0 || shadowType !== undefined);
+}
+
+export class StateTable {
+  readonly #callbacks: CallbackRunner;
+  readonly #registrar: Registrar;
+  /** In the order in which they took it. */
+  readonly #holders = new Map<number, PatchEntry[]>();
+  /** Registrations of states that their patch gave up while others, which have none, still hold the state. */
+  readonly #inherited = new Map<number, HeldState[]>();
+
+  constructor(callbacks: CallbackRunner, registrar: Registrar) {
+    this.#callbacks = callbacks;
+    this.#registrar = registrar;
+  }
+
+  /**
+   * The patch takes its states; for those that nobody held the types are registered and prePatch is asked. @returns these.
+   * A refusal leaves to `release()` what has been done until then.
+   * @throws ERR_PATCH_PRE_PATCH, ERR_SHADOW_…
+   */
+  async take(entry: PatchEntry): Promise<void> {
+    for (const record of entry.states) {
+      const holders = this.#holders.get(record.declared.id) ?? [];
+      this.#holders.set(record.declared.id, holders);
+      if (record.declared.shadowType !== undefined) this.#registrar.registerState(entry, record);
+      holders.push(entry);
+      if (holders.length > 1) continue;
+      await this.#callbacks.askPrePatch(ofState(entry, record));
+      record.prePatched = true;
+    }
+  }
+
+  /** The patch took effect: postPatch of what it introduced. What it took over is undone by it as well, later. */
+  async settle(entry: PatchEntry): Promise<void> {
+    for (const record of entry.states) {
+      if (record.prePatched && !record.postPatched) await this.#callbacks.tell('postPatch', ofState(entry, record));
+      record.prePatched = true;
+      record.postPatched = true;
+    }
+  }
+
+  /** The states that nobody will hold any more once these patches are gone, each with the newest of them that holds it. */
+  leaving(entries: readonly PatchEntry[]): HeldState[] {
+    const leaving: HeldState[] = [];
+    for (const [id, holders] of this.#holders) {
+      const last = holders.at(-1);
+      if (last !== undefined && holders.every((holder) => entries.includes(holder))) leaving.push({ entry: last, record: last.state(id)! });
+    }
+    return leaving;
+  }
+
+  /** preUnpatch of states that are about to be released. */
+  async prepareRelease(leaving: readonly HeldState[]): Promise<void> {
+    for (const { entry, record } of leaving) {
+      if (!record.postPatched) continue;
+      await this.#callbacks.tell('preUnpatch', ofState(entry, record));
+      record.postPatched = false;
+    }
+  }
+
+  /** They stay after all: what preUnpatch undid is done again. */
+  async keep(leaving: readonly HeldState[]): Promise<void> {
+    for (const { entry, record } of leaving) {
+      if (record.postPatched || !record.prePatched) continue;
+      await this.#callbacks.tell('postPatch', ofState(entry, record));
+      record.postPatched = true;
+    }
+  }
+
+  /** The patch gives up its states; those that nobody holds any more get postUnpatch, and then their variables are freed. */
+  async release(entry: PatchEntry): Promise<void> {
+    for (const record of entry.states) {
+      const { id, shadowType } = record.declared;
+      const holders = this.#holders.get(id) ?? [];
+      const index = holders.indexOf(entry);
+      const registered = index >= 0 && shadowType !== undefined;
+      if (index >= 0) holders.splice(index, 1);
+      if (holders.length > 0) {
+        if (registered) this.#passOn(id, holders, { entry, record });
+        continue;
+      }
+      this.#holders.delete(id);
+      if (record.prePatched) {
+        record.prePatched = false;
+        await this.#callbacks.tell('postUnpatch', ofState(entry, record));
+      }
+      if (registered) this.#registrar.unregisterState(entry, record);
+      for (const inherited of this.#inherited.get(id) ?? []) this.#registrar.unregisterState(inherited.entry, inherited.record);
+      this.#inherited.delete(id);
+    }
+  }
+
+  #passOn(id: number, holders: readonly PatchEntry[], held: HeldState): void {
+    const type = held.record.declared.shadowType!.id;
+    const registeredElsewhere = holders.some((holder) => holder.state(id)!.declared.shadowType?.id === type);
+    if (registeredElsewhere) this.#registrar.unregisterState(held.entry, held.record);
+    else this.#inherited.set(id, [...(this.#inherited.get(id) ?? []), held]);
   }
 }

@@ -1,14 +1,16 @@
 /**
  * Owns the coordinator's hold on all other threads at once: who they are (roster.ts), what they are told (line.ts), and waiting until
  * they have done it, with the pools waking those of theirs that sleep. Touches shared memory only through those. Imports errors, layout,
- * line, roster, wake and manifest.
+ * line, roster, stragglers, wake and manifest.
  */
 import { ShadowError } from '../errors.js';
 import { Layout } from '../memory/layout.js';
 import type { ShadowStore } from '../shadow/store.js';
+import type { Deadline } from './deadline.js';
 import { Line } from './line.js';
-import type { LoadReport, Manifest, PatchReference } from './manifest.js';
+import type { AgentReport, LoadReport, Manifest, ModuleEntry, PatchReference } from './manifest.js';
 import { type AgentStatus, Roster } from './roster.js';
+import { Observer, type Straggler, tellStraggler } from './stragglers.js';
 import { Wake } from './wake.js';
 
 /** Threads that somebody else starts and ends, and that may sleep where no message wakes them. */
@@ -28,12 +30,43 @@ export interface ThreadsOptions {
   readonly loadMilliseconds: number;
   /** How often to look without having been told, ms: the safety net. */
   readonly pollMilliseconds: number;
+  /** After so many looks in vain, and again after as many, the threads are poked. */
+  readonly pokeEvery: number;
+}
+
+/** What the rest of the coordinator has to say and hear. */
+export interface ThreadsHost {
+  /** Of the modules, at this moment. */
+  modules(): readonly ModuleEntry[];
+  /** A thread declares functions of these modules. */
+  onModules(names: readonly string[]): void;
+  /** A thread cannot load what is enabled already. */
+  onLateFailure(error: ShadowError): void;
+  onPoke(attempt: number, stragglers: readonly Straggler[]): void;
+}
+
+/** What the threads should run, modules apart. */
+export type Order = Omit<Manifest, 'epoch' | 'modules'>;
+
+/** What the threads found when they checked a candidate. */
+export interface CheckedCandidate {
+  /** Functions that no thread declares, as "object.function". */
+  readonly undeclared: readonly string[];
+  /** Functions whose slot somebody owns in some thread; with the owner's name. */
+  readonly owned: ReadonlyMap<string, string>;
+}
+
+export interface Progress {
+  readonly switched: number;
+  readonly threads: number;
 }
 
 export class Threads {
   readonly line: Line;
   readonly #options: ThreadsOptions;
+  readonly #host: ThreadsHost;
   readonly #roster: Roster;
+  readonly #observer: Observer;
   readonly #wake: Wake;
   readonly #groups = new Set<WorkerGroup>();
   /** Of the manifest in force; by thread. */
@@ -41,19 +74,21 @@ export class Threads {
   readonly #unreachable = new Map<number, Error>();
   /** When a thread was woken last to look at the manifest in force. */
   readonly #wokenAt = new Map<number, number>();
-  readonly #onLateFailure: (error: ShadowError) => void;
+  #order: Order;
   #loading = false;
   #closing = false;
 
-  /** `onLateFailure` hears of threads that cannot load what is enabled already. */
-  constructor(store: ShadowStore, options: ThreadsOptions, onLateFailure: (error: ShadowError) => void) {
+  constructor(store: ShadowStore, options: ThreadsOptions, host: ThreadsHost) {
     this.#options = options;
-    this.#onLateFailure = onLateFailure;
+    this.#host = host;
+    this.#observer = new Observer(store.internals.words);
     this.#wake = new Wake(store.internals.words);
     this.line = new Line(store, (report) => {
       this.#take(report);
     });
-    this.#roster = new Roster(store, () => {
+    this.#order = this.line.manifest;
+    this.#roster = new Roster(store, (thread) => {
+      this.#observer.forget(thread);
       this.#wake.ring();
     });
   }
@@ -69,7 +104,7 @@ export class Threads {
     this.ring();
   }
 
-  /** Something else changed in a group that a waiting transition should look at. */
+  /** Something else changed that a waiting transition should look at. */
   ring(): void {
     this.#wake.ring();
   }
@@ -80,73 +115,103 @@ export class Threads {
     this.ring();
   }
 
+  /** Tells every thread what to run from now on. */
+  order(order: Order): void {
+    this.#order = order;
+    this.#publish();
+  }
+
+  /** Tells every thread that the modules have changed. */
+  retell(): void {
+    this.#publish();
+  }
+
   /**
    * Has every thread load `candidate` and check it, while all go on running what they run.
-   * @returns how many threads did. @throws ERR_PATCH_LOAD, ERR_PATCH_FUNCTION, ERR_PATCH_CLOSED
+   * @throws ERR_PATCH_LOAD, ERR_PATCH_STALLED, ERR_PATCH_ABORTED, ERR_PATCH_CLOSED
    */
-  async load(candidate: PatchReference): Promise<number> {
-    const { version, stack } = this.line.manifest;
+  async load(candidate: PatchReference, deadline: Deadline): Promise<CheckedCandidate> {
+    const settled = this.#order;
     // Threads that are starting count as well: whoever asks for a patch right after making a pool wants to hear whether it loads there.
     const starting = new Set(this.#groupThreads());
-    const deadline = performance.now() + this.#options.loadMilliseconds;
+    const latest = performance.now() + this.#options.loadMilliseconds;
     this.#loading = true;
+    const ring = (): void => {
+      this.ring();
+    };
+    deadline.onEnd(ring);
     try {
-      const { epoch } = this.#publish({ version, stack, candidate });
-      const loaded = await this.#until(this.#options.loadMilliseconds, (agents) => {
+      this.order({ ...settled, standby: [...settled.standby, candidate], candidate: candidate.serial });
+      await this.#until(Math.min(this.#options.loadMilliseconds, deadline.remaining), (agents) => {
+        const { epoch } = this.line.manifest;
         for (const agent of agents) if (agent.loaded === -epoch) throw refused(this.#failureOf(agent.thread));
-        const behind = agents.filter((agent) => agent.loaded < epoch).map((agent) => agent.thread);
-        for (const thread of this.#groupThreads()) {
-          if (!starting.has(thread) || agents.some((agent) => agent.thread === thread)) continue;
+        const behind = agents.filter((agent) => agent.loaded < epoch);
+        const unborn = this.#groupThreads().filter((thread) => starting.has(thread) && !agents.some((agent) => agent.thread === thread));
+        for (const thread of unborn) {
           const cause = this.#unreachable.get(thread);
           if (cause !== undefined) throw refused(`thread ${thread} cannot be reached: ${cause.message}`, cause);
-          behind.push(thread);
         }
-        if (behind.length > 0 && performance.now() > deadline) {
-          throw refused(`not loaded within ${this.#options.loadMilliseconds} ms in thread ${behind.join(', ')}; is a task blocking it?`);
-        }
-        return behind.length === 0 ? { done: agents.length } : { behind };
+        const threads = [...behind.map((agent) => agent.thread), ...unborn];
+        if (threads.length === 0) return { done: undefined };
+        const busy = behind.map((agent) => tellStraggler(this.#observer.describe(agent))).join('; ');
+        deadline.check(() => `not loaded in thread ${threads.join(', ')}${busy === '' ? '' : ` (${busy})`}`);
+        if (performance.now() >= latest)
+          throw refused(
+            `not loaded within ${this.#options.loadMilliseconds} ms in thread ${threads.join(', ')}; is a task blocking it? ${busy}`,
+          );
+        return { behind: threads };
       });
-      this.#checkFunctions(candidate);
-      return loaded;
+      return this.#checked();
     } catch (error) {
-      this.#publish({ version, stack, candidate: null });
+      this.order(settled);
       throw error;
     } finally {
       this.#loading = false;
+      deadline.offEnd(ring);
     }
   }
 
   /**
-   * Has every thread run `stack`, and returns how many do once no thread runs anything else. Threads that have not run anything yet start
-   * with it and are not waited for.
-   * @throws ERR_PATCH_CLOSED
+   * Waits until every thread has done what the newest order says, whichever that is then: a reversal changes it meanwhile. Threads that have
+   * not run anything yet start with it and are not waited for. @throws ERR_PATCH_CLOSED
    */
-  async switch(
-    version: number,
-    stack: readonly PatchReference[],
-    onProgress: (switched: number, threads: number) => void,
-  ): Promise<number> {
-    this.#publish({ version, stack, candidate: null });
-    let reported = -1;
-    return this.#until(Infinity, (agents) => {
-      const running = agents.filter((agent) => agent.version !== Layout.PATCH_NOT_RUNNING);
-      const behind = running.filter((agent) => agent.version !== version).map((agent) => agent.thread);
-      const switched = running.length - behind.length;
-      if (switched !== reported) onProgress(switched, running.length);
-      reported = switched;
-      return behind.length === 0 ? { done: running.length } : { behind };
+  async obeyed(onProgress: (progress: Progress) => void): Promise<void> {
+    let attempt = 0;
+    let last = '';
+    let due = performance.now();
+    await this.#until(this.#options.pollMilliseconds, (agents) => {
+      const progress = this.#progress(agents);
+      const key = `${this.#order.version} ${progress.switched} ${progress.threads}`;
+      if (key !== last) onProgress(progress);
+      last = key;
+      if (this.isObeyed(agents)) return { done: undefined };
+      if (performance.now() >= due) {
+        due = performance.now() + this.#options.pollMilliseconds;
+        attempt++;
+        if (attempt > 1 && (attempt - 1) % this.#options.pokeEvery === 0) this.#poke(attempt);
+      }
+      return { behind: agents.filter((agent) => !this.#hasObeyed(agent)).map((agent) => agent.thread) };
     });
   }
 
-  /** Forgets a candidate that was loaded everywhere and then refused. */
-  dismissCandidate(): void {
-    const { version, stack } = this.line.manifest;
-    this.#publish({ version, stack, candidate: null });
+  isObeyed(agents: readonly AgentStatus[] = this.#roster.agents()): boolean {
+    return this.#order.mode === 'force' || agents.every((agent) => this.#hasObeyed(agent));
   }
 
-  /** How many threads run something now. */
-  count(): number {
-    return this.#roster.agents().filter((agent) => agent.version !== Layout.PATCH_NOT_RUNNING).length;
+  /** Who has not done yet what the newest order says. */
+  stragglers(): Straggler[] {
+    return this.#roster
+      .agents()
+      .filter((agent) => !this.#hasObeyed(agent))
+      .map((agent) => this.#observer.describe(agent));
+  }
+
+  progress(): Progress {
+    return this.#progress(this.#roster.agents());
+  }
+
+  agents(): AgentStatus[] {
+    return this.#roster.agents();
   }
 
   /** A transition that is waiting fails with ERR_PATCH_CLOSED. */
@@ -161,16 +226,34 @@ export class Threads {
     this.line.close();
   }
 
-  #publish(order: Omit<Manifest, 'epoch'>): Manifest {
+  #publish(): void {
     this.line.receive();
     this.#reports.clear();
     this.#unreachable.clear();
     this.#wokenAt.clear();
-    return this.line.publish(order);
+    this.line.publish({ ...this.#order, modules: this.#host.modules() });
+    this.ring();
+  }
+
+  #hasObeyed(agent: AgentStatus): boolean {
+    if (agent.version === Layout.PATCH_NOT_RUNNING) return true;
+    if (this.#order.mode === 'hold') return agent.acted === this.line.manifest.epoch;
+    return !agent.flipping && agent.version === this.#order.version;
+  }
+
+  #progress(agents: readonly AgentStatus[]): Progress {
+    const running = agents.filter((agent) => agent.version !== Layout.PATCH_NOT_RUNNING);
+    return { switched: running.filter((agent) => agent.version === this.#order.version).length, threads: running.length };
+  }
+
+  #poke(attempt: number): void {
+    this.#host.onPoke(attempt, this.stragglers());
+    this.#wokenAt.clear();
+    this.line.poke();
   }
 
   #until<T>(milliseconds: number, look: (agents: readonly AgentStatus[]) => { done: T } | { behind: readonly number[] }): Promise<T> {
-    const pollMilliseconds = Math.min(milliseconds, this.#options.pollMilliseconds);
+    const pollMilliseconds = Math.max(1, Math.min(milliseconds, this.#options.pollMilliseconds));
     return this.#wake
       .until(pollMilliseconds, () => {
         if (this.#closing)
@@ -200,11 +283,16 @@ export class Threads {
     return [...this.#groups].flatMap((group) => group.threads());
   }
 
-  #take(report: LoadReport): void {
-    if (report.epoch !== this.line.manifest.epoch) return;
-    this.#reports.set(report.thread, report);
-    if (report.failure !== null && !this.#loading)
-      this.#onLateFailure(new ShadowError('ERR_PATCH_LOAD', `${this.#failureOf(report.thread)}; its tasks are refused`));
+  #take(report: AgentReport): void {
+    if (report.kind === 'names') {
+      this.#observer.learn(report);
+    } else if (report.kind === 'modules') {
+      this.#host.onModules(report.names);
+    } else if (report.epoch === this.line.manifest.epoch) {
+      this.#reports.set(report.thread, report);
+      if (report.failure !== null && !this.#loading)
+        this.#host.onLateFailure(new ShadowError('ERR_PATCH_LOAD', `${this.#failureOf(report.thread)}; its tasks are refused`));
+    }
   }
 
   /** What a thread said about its failure to load. It starts with a code, as every error that crosses threads does. */
@@ -213,14 +301,13 @@ export class Threads {
   }
 
   /** A function is unknown when no thread declares it; a pool may well have workers without it. */
-  #checkFunctions({ name }: PatchReference): void {
-    const [first, ...others] = [...this.#reports.values()].map((report) => report.undeclared);
-    const unknown = first?.filter((key) => others.every((undeclared) => undeclared.includes(key))) ?? [];
-    if (unknown.length === 0) return;
-    throw new ShadowError(
-      'ERR_PATCH_FUNCTION',
-      `patch "${name}" replaces ${unknown.join(', ')}, which no thread declares with patchable(); check the names, nothing changed`,
-    );
+  #checked(): CheckedCandidate {
+    const reports = [...this.#reports.values()];
+    const [first, ...others] = reports.map((report) => report.undeclared);
+    return {
+      undeclared: first?.filter((key) => others.every((undeclared) => undeclared.includes(key))) ?? [],
+      owned: new Map(reports.flatMap(({ owned }) => owned.map(({ name, owner }) => [name, owner]))),
+    };
   }
 }
 

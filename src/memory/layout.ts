@@ -34,7 +34,7 @@ export const enum Layout {
 
   // --- Header -----------------------------------------------------------------------------------------------------------------------
   MAGIC = 0x41524255 | 0, // 'UBRA'
-  LAYOUT_VERSION = 1, // raised by every change of this file that moves or reinterprets a word
+  LAYOUT_VERSION = 2, // raised by every change of this file that moves or reinterprets a word
 
   /** Line 0: written once by create(), before the handle exists; read by attach(). */
   HEADER_MAGIC = 0,
@@ -51,7 +51,10 @@ export const enum Layout {
 
   /** Line 1: number of buckets. The commit word of a split: written with Atomics.store under GROW_LOCK, read plainly by every look-up. */
   BUCKET_COUNT = 16,
-  /** Raised after every collection of an id, when its tag is already out of date: one compare tells a reader that no type it knows has died since. */
+  /**
+   * Raised after every change of a type's tag that is not a registration (its end, another version): one compare tells a reader that no type it knows has
+   * changed since.
+   */
   TYPE_EPOCH = 17,
   /** Live entries over all buckets; threads add their differences in batches of ENTRY_BATCH, so it is off by that much per thread. */
   ENTRY_COUNT = 20,
@@ -121,18 +124,23 @@ export const enum Layout {
   TYPE_SLOT_MASK = TYPE_SLOTS - 1,
   TYPE_SLOT_NAMES = 0, // the store's own: string names of the object table
   TYPE_SLOT_DEAD = TYPE_SLOTS - 1, // never a type: marks the identity of a retired block
-  TYPE_TAG = 0, // generation × 4 + state; a binding is good as long as the tag is the one it was made with
+  TYPE_TAG = 0, // generation × 8 + state; a binding is good as long as the tag is the one it was made with
   TYPE_ID = 1, // as uint32
   TYPE_SIZE = 2, // bytes of data
   TYPE_REGISTRATIONS = 3, // how many (owner, object) keep the id alive
   TYPE_LIVE_BASE = 4, // live variables counted by threads that left; Atomics.add
-  TYPE_DEAD_EPOCH = 5, // grace epoch in which the sweep of this slot ended: the slot is not reused before it has passed
+  TYPE_DEAD_EPOCH = 5, // grace epoch in which the slot was freed (not reused before it has passed) or its version was replaced
   TYPE_FLAGS = 6,
-  TYPE_WORDS = 8,
+  TYPE_VERSION = 7, // version of the variables in this slot, as uint32
+  TYPE_PREVIOUS = 8, // slot of the same id whose version was in force before, as long as it has variables; 0 = none
+  TYPE_MIGRATED = 9, // variables that left this slot for a later version; Atomics.add. The counters of both slots stay as they are
+  TYPE_WORDS = 10,
   TYPE_STATE_FREE = 0,
   TYPE_STATE_LIVE = 1,
   TYPE_STATE_DYING = 2, // collected: invisible, being swept
-  TYPE_STATE_MASK = 3,
+  TYPE_STATE_MIGRATING = 3, // another version is in force; what still stands here is migrated at its first access
+  TYPE_STATE_SUCCESSOR = 4, // like LIVE, but waits for as long as the slot in TYPE_PREVIOUS is in force: that one's tag puts it in force
+  TYPE_STATE_MASK = 7,
   TYPE_FLAG_DESTRUCTOR = 1, // some declaration of the id has a destructor
 
   // --- Threads ----------------------------------------------------------------------------------------------------------------------
@@ -164,7 +172,10 @@ export const enum Layout {
   THREAD_PATCH_LOADED = 22, // the PATCH_EPOCH for which the thread has loaded the code, negative = loading failed
   THREAD_PATCH_VERSION = 23, // version number of the code that the thread's tasks run, PATCH_NOT_RUNNING = none yet
   THREAD_TASKS = 24, // tasks in flight
+  THREAD_FLIPPING = 25, // 1 while the thread changes its version: only when it is 0 does THREAD_PATCH_VERSION tell for certain
+  THREAD_TASK_SERIAL = 26, // number of the task admitted last, counted from 1, wraps
   PATCH_NOT_RUNNING = -1,
+  PATCH_MIXED = -2, // tasks of two versions are in flight: a pinned switch is under way
   /**
    * Blocks retired by this thread, linked through BLOCK_NEXT: those of the epoch in RETIRED_EPOCH, and all older ones. A list is reused as
    * a whole once its epoch, the latest of its blocks, is past.
@@ -186,7 +197,20 @@ export const enum Layout {
   THREAD_DESTROYING_COUNT = THREAD_CLASSES + CACHE_WORDS * MAX_CLASSES, // current depth, may exceed THREAD_DESTROYING_WORDS
   THREAD_DESTROYING = THREAD_DESTROYING_COUNT + 1,
   THREAD_DESTROYING_WORDS = 127,
-  THREAD_WORDS = THREAD_DESTROYING + THREAD_DESTROYING_WORDS,
+  /**
+   * Tasks in flight, for whoever wants to know what holds up a transition; plain, owner only. An entry with serial 0 is empty; tasks that
+   * find no empty entry run unrecorded.
+   */
+  THREAD_TASK_TABLE = THREAD_DESTROYING + THREAD_DESTROYING_WORDS,
+  TASK_ENTRIES = 16,
+  TASK_SERIAL = 0,
+  TASK_KIND = 1, // index of the task's name; the agent tells the names
+  TASK_STARTED = 2, // ms since the epoch, modulo 2^32
+  TASK_WORDS = 4,
+  /** Activation counters: calls of one version of one patchable function that have not ended; the agent tells which. Plain, owner only. */
+  THREAD_ACTIVATIONS = THREAD_TASK_TABLE + TASK_ENTRIES * TASK_WORDS,
+  ACTIVATION_COUNTERS = 1024 - THREAD_ACTIVATIONS,
+  THREAD_WORDS = THREAD_ACTIVATIONS + ACTIVATION_COUNTERS,
   THREAD_FREE = 0,
   THREAD_LIVE = 1,
 
@@ -194,6 +218,7 @@ export const enum Layout {
   INTENT_REMOVE = 2,
   INTENT_SPLIT = 3,
   INTENT_MEMORY = 4, // moving blocks between the thread's cache, its retired list and the global lists
+  INTENT_MIGRATE = 5, // replacing a variable by its next version in the same chain; holds the variable's own lock too
 
   // --- Counters ---------------------------------------------------------------------------------------------------------------------
   /** Per thread slot and type slot: variables allocated minus variables freed by that thread. Plain, owner only; the sum is the truth. */

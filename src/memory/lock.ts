@@ -6,7 +6,8 @@
  * makes the word a seqlock: a reader that sees the same version and no owner before and after has read one consistent state.
  *
  * Rules of order, all of them: variable lock before bucket lock before class or space lock; TYPE_LOCK and GROW_LOCK before bucket locks, and
- * GROW_LOCK, outside check(), only ever tried, not waited for; nobody waits for a variable lock while holding any other lock. Hence no cycle.
+ * GROW_LOCK, outside check(), only ever tried, not waited for; nobody waits for a variable lock while holding any other lock (a second one is only ever
+ * tried). Hence no cycle.
  *
  * Every wait is timed: a thread that is terminated while it is being woken takes the wake with it.
  *
@@ -80,6 +81,14 @@ export function acquireVariable(thread: Thread, block: WordAddress): void {
       Atomics.wait(words, lock, seen | WAITERS, WAIT_MILLISECONDS);
     }
   }
+}
+
+/** Takes the lock of a variable if it is free. May be used by a thread that holds another variable's lock: it waits for nobody. */
+export function tryAcquireVariable(thread: Thread, block: WordAddress): boolean {
+  const { words, owner } = thread;
+  const lock = block + Layout.BLOCK_LOCK;
+  const seen = Atomics.load(words, lock);
+  return (seen & OWNER_MASK) === 0 && Atomics.compareExchange(words, lock, seen, seen | owner) === seen;
 }
 
 /** Releases it and raises its version. */

@@ -1,6 +1,6 @@
 /**
  * Owns the proof of the store's invariants: every block is linked, cached, retired, on a global list or not yet carved, exactly once; every chain is
- * finite; every key stands in its own bucket; every count equals what is found. Writes nothing but locks; imports memory, table, binding, stats.
+ * finite; every key stands in its own bucket; every count equals what is found. Writes nothing but locks; imports memory, table, check-types, slots.
  *
  * All bucket locks are taken for the length of the walk. Blocks enter and leave the table under a bucket lock only, and a thread moves blocks between
  * its own lists either under one or with the intent INTENT_MEMORY, so with all of them held the threads come to rest; the lists are read again until
@@ -12,14 +12,14 @@ import { acquire, release } from '../memory/lock.js';
 import type { Memory } from '../memory/reservation.js';
 import { threadSlotAddress } from '../memory/threads.js';
 import { bucketAddress, bucketIndex, hashObject, keyOf, objectHigh, objectNumber } from '../table/hash.js';
-import { typeAddress } from './binding.js';
-import { liveCount } from './stats.js';
+import { checkTypes } from './check-types.js';
+import { isBehind, typeAddress } from './slots.js';
 import type { Variables } from './variables.js';
 
 /** One broken invariant. */
 export interface Violation {
   /** Which rule, as a stable word. */
-  readonly rule: 'chain' | 'entry' | 'block' | 'list' | 'page' | 'count' | 'leak' | 'busy';
+  readonly rule: 'chain' | 'entry' | 'block' | 'list' | 'page' | 'count' | 'leak' | 'busy' | 'type';
   readonly what: string;
   /** Word address in the reservation. */
   readonly address: WordAddress;
@@ -35,6 +35,8 @@ export interface CheckResult {
     readonly overflowLines: number;
     readonly variables: number;
     readonly names: number;
+    /** Older versions of variables that were migrated by a thread that died before it had unlinked them; not among `variables`. */
+    readonly leftOvers: number;
     readonly freeBlocks: number;
     readonly retiredBlocks: number;
     readonly destroying: number;
@@ -45,6 +47,14 @@ export interface CheckResult {
 const MOST_VIOLATIONS = 100;
 /** Looks at the lists, a millisecond apart, before a thread counts as one that never comes to rest. */
 const REST_ATTEMPTS = 2000;
+
+/** Those that hold nothing before they have a bucket lock. */
+const WAITING_INTENTS: ReadonlySet<number> = new Set([
+  Layout.INTENT_INSERT,
+  Layout.INTENT_REMOVE,
+  Layout.INTENT_SPLIT,
+  Layout.INTENT_MIGRATE,
+]);
 
 type Place = 'linked' | 'line' | 'free' | 'retired' | 'destroying' | 'uncarved';
 
@@ -73,6 +83,7 @@ class Check {
   readonly #met = new Map<WordAddress, Place>();
   readonly #places: Record<Place, number> = { linked: 0, line: 0, free: 0, retired: 0, destroying: 0, uncarved: 0 };
   readonly #live = new Map<TypeSlot, number>();
+  readonly #leftOvers = new Map<TypeSlot, number>();
   /** Blocks whose destructors nest deeper than the record: they are somewhere, but nobody can say where. */
   #unrecorded = 0;
 
@@ -91,15 +102,19 @@ class Check {
     }
     this.#unrecorded = Math.max(0, this.#unrecorded - this.#places.destroying);
     this.#pages();
-    this.#counts();
+    checkTypes(this.#memory, this.#live, this.#leftOvers, (...broken) => {
+      this.#violation(...broken);
+    });
+    const leftOvers = [...this.#leftOvers.values()].reduce((sum, count) => sum + count, 0);
     return {
       ok: this.#violations.length === 0,
       violations: this.#violations,
       found: {
         buckets: words[Layout.BUCKET_COUNT]!,
         overflowLines: this.#places.line,
-        variables: this.#places.linked - names,
+        variables: this.#places.linked - names - leftOvers,
         names,
+        leftOvers,
         freeBlocks: this.#places.free,
         retiredBlocks: this.#places.retired,
         destroying: this.#places.destroying,
@@ -146,18 +161,28 @@ class Check {
   #chain(index: number): void {
     const words = this.#words;
     const primary = bucketAddress(this.#memory.buckets, index);
+    const slotsOf = new Map<number, TypeSlot[]>();
     for (let line = primary, first = true; line !== 0; line = words[line + Layout.BUCKET_NEXT]!, first = false) {
       if (!first && !this.#meet(line, 'line', LINE_CLASS)) {
         this.#violation('chain', primary, `the chain of bucket ${index} leads to ${line}`);
         return;
       }
       for (let entry = line + Layout.BUCKET_BLOCKS; entry < line + Layout.BUCKET_BLOCKS + Layout.BUCKET_ENTRIES; entry++) {
-        if (words[entry] !== 0) this.#entry(index, entry, words[entry]!);
+        if (words[entry] !== 0) this.#entry(index, entry, words[entry]!, slotsOf);
       }
     }
+    for (const [object, slots] of slotsOf) if (slots.length > 1) this.#together(primary, object, slots);
   }
 
-  #entry(index: number, entry: WordAddress, block: WordAddress): void {
+  /** One object has one variable of an id; in two versions only if a thread died in the middle of a migration. */
+  #together(bucket: WordAddress, object: number, slots: readonly TypeSlot[]): void {
+    slots.forEach((slot, i) => {
+      if (slots.indexOf(slot) !== i) this.#violation('entry', bucket, `object ${object} has two variables of type slot ${slot}`);
+      else if (slots.some((newer) => isBehind(this.#memory, slot, newer))) this.#leftOvers.set(slot, (this.#leftOvers.get(slot) ?? 0) + 1);
+    });
+  }
+
+  #entry(index: number, entry: WordAddress, block: WordAddress, slotsOf: Map<number, TypeSlot[]>): void {
     const words = this.#words;
     if (!this.#meet(block, 'linked', -1)) return;
     const identity = words[block + Layout.BLOCK_IDENTITY]!;
@@ -175,6 +200,9 @@ class Check {
       this.#violation('entry', entry, `object ${object} has a variable of type slot ${slot}, which is free`);
     }
     this.#live.set(slot, (this.#live.get(slot) ?? 0) + 1);
+    const slots = slotsOf.get(object);
+    if (slots === undefined) slotsOf.set(object, [slot]);
+    else slots.push(slot);
   }
 
   /** All lists of all threads and the global ones, read while every thread was at rest throughout. */
@@ -213,8 +241,7 @@ class Check {
     for (let slot = 0; slot < this.#words[Layout.THREAD_HIGH]!; slot++) {
       const address = threadSlotAddress(this.#memory, slot);
       const intent = Atomics.load(this.#words, address + Layout.THREAD_INTENT);
-      const waits = intent === Layout.INTENT_INSERT || intent === Layout.INTENT_REMOVE || intent === Layout.INTENT_SPLIT;
-      if (!waits && (Atomics.load(this.#words, address + Layout.THREAD_INTENT_SEQUENCE) & 1) !== 0) return slot;
+      if (!WAITING_INTENTS.has(intent) && (Atomics.load(this.#words, address + Layout.THREAD_INTENT_SEQUENCE) & 1) !== 0) return slot;
     }
     return -1;
   }
@@ -264,19 +291,6 @@ class Check {
 
   #pageEntry(page: number): WordAddress {
     return this.#memory.pageTable + page * Layout.PAGE_ENTRY_WORDS;
-  }
-
-  #counts(): void {
-    const { words, uwords } = this.#memory;
-    for (let slot = Layout.TYPE_SLOT_NAMES + 1; slot < words[Layout.TYPE_HIGH]!; slot++) {
-      const address = typeAddress(this.#memory, slot);
-      const found = this.#live.get(slot) ?? 0;
-      const counted = liveCount(this.#memory, slot);
-      if (found !== counted)
-        this.#violation('count', address, `type ${uwords[address + Layout.TYPE_ID]} counts ${counted} variables, ${found} are linked`);
-      if (words[address + Layout.TYPE_SIZE]! < 0)
-        this.#violation('count', address, `type ${uwords[address + Layout.TYPE_ID]} has a negative size`);
-    }
   }
 }
 

@@ -15,7 +15,7 @@ import { refusePromise } from './view.js';
 export interface Unlinked {
   readonly block: WordAddress;
   readonly parent: Parent;
-  readonly binding: Binding;
+  readonly binding: Binding | undefined;
   /** Undefined when the type has none, or when no declaration of the id is known in this thread: then the block is retired already. */
   readonly destructor: AnyShadowType['dtor'];
 }
@@ -82,8 +82,8 @@ export class Destruction {
     const thread = this.#thread;
     thread.destroying++;
     try {
-      const returned: unknown = destructor?.(parent, binding.view(block) as never);
-      refusePromise(returned, `the destructor of type ${binding.type.id}`);
+      const returned: unknown = destructor?.(parent, binding?.view(block) as never);
+      refusePromise(returned, `the destructor of type ${binding?.type.id}`);
     } finally {
       thread.destroying--;
       openIntent(thread, Layout.INTENT_MEMORY, 0);

@@ -21,13 +21,16 @@ export function getMany(variables: Variables, binding: Binding, parents: readonl
   for (let start = 0; start < parents.length; start += STAGE) {
     const count = Math.min(STAGE, parents.length - start);
     // A copy: reading an element may run code of the user's, which may come here again.
-    locate(variables, binding, parents.slice(start, start + count));
+    const copy = parents.slice(start, start + count);
+    locate(variables, binding, copy);
     for (let i = 0; i < count; i++) {
       const object = objects[i]!;
       if (object < 0) views.push(undefined);
       else if (isHit(variables, binding, i)) views.push(binding.view(candidates[i]!));
       else views.push(variables.view(binding, object)); // overflow line, split under way, or a miss: find.ts knows
     }
+    // Afterwards: migrating runs code of the user's, which may come here again.
+    if (!binding.exhaustive) copy.forEach((parent, i) => (views[start + i] ??= binding.get(parent)));
   }
   return views;
 }

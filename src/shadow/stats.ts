@@ -3,18 +3,22 @@
  */
 import { retiredCount } from '../memory/blocks.js';
 import { CLASS_BLOCK_WORDS, LINE_CLASS } from '../memory/classes.js';
-import { Layout, type TypeSlot } from '../memory/layout.js';
+import { Layout } from '../memory/layout.js';
 import type { Memory } from '../memory/reservation.js';
 import { threadSlotAddress } from '../memory/threads.js';
-import { typeAddress } from './binding.js';
+import { createdCount, isHead, olderSlots, standingCount, typeAddress } from './slots.js';
 import type { Variables } from './variables.js';
 
 export interface TypeStats {
   readonly id: number;
-  /** Bytes of data per variable. */
+  /** The version in force. */
+  readonly version: number;
+  /** Bytes of data per variable of that version. */
   readonly size: number;
   /** Variables that exist now, those still to be swept included. */
   readonly live: number;
+  /** Those of them that still have an older version. */
+  readonly unmigrated: number;
   /** How many (owner, object) keep the id alive. */
   readonly registrations: number;
   readonly state: 'live' | 'collecting';
@@ -113,26 +117,21 @@ export function storeStats(variables: Variables): StoreStats {
   };
 }
 
-/** Live variables of a slot: what threads that left have counted, and what each thread counts now. */
-export function liveCount(memory: Memory, slot: TypeSlot): number {
-  const { words } = memory;
-  let live = words[typeAddress(memory, slot) + Layout.TYPE_LIVE_BASE]!;
-  for (let thread = 0; thread < words[Layout.THREAD_HIGH]!; thread++)
-    live += words[memory.counters + thread * Layout.COUNTER_WORDS_PER_THREAD + slot]!;
-  return live;
-}
-
 function typeStats(memory: Memory): TypeStats[] {
   const { words, uwords } = memory;
   const types: TypeStats[] = [];
   for (let slot = Layout.TYPE_SLOT_NAMES + 1; slot < words[Layout.TYPE_HIGH]!; slot++) {
     const address = typeAddress(memory, slot);
+    // A slot of an older version counts for the one it stands behind.
+    if (!isHead(memory, slot)) continue;
     const state = words[address + Layout.TYPE_TAG]! & Layout.TYPE_STATE_MASK;
-    if (state === Layout.TYPE_STATE_FREE) continue;
+    const older = olderSlots(memory, slot, state === Layout.TYPE_STATE_DYING ? state : Layout.TYPE_STATE_MIGRATING);
     types.push({
       id: uwords[address + Layout.TYPE_ID]!,
+      version: uwords[address + Layout.TYPE_VERSION]!,
       size: words[address + Layout.TYPE_SIZE]!,
-      live: liveCount(memory, slot),
+      live: older.reduce((live, one) => live + createdCount(memory, one.slot), createdCount(memory, slot)),
+      unmigrated: older.reduce((standing, one) => standing + standingCount(memory, one.slot), 0),
       registrations: words[address + Layout.TYPE_REGISTRATIONS]!,
       state: state === Layout.TYPE_STATE_DYING ? 'collecting' : 'live',
     });

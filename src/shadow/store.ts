@@ -8,13 +8,16 @@ import { Layout } from '../memory/layout.js';
 import { acquire, release } from '../memory/lock.js';
 import { attachMemory, createMemory, type Memory, type StoreHandle } from '../memory/reservation.js';
 import { claimThread, releaseThread, type Thread } from '../memory/threads.js';
-import { type Binding, Bindings, typeAddress } from './binding.js';
+import type { Binding } from './binding.js';
+import { Bindings } from './bindings.js';
 import { checkStore, type CheckResult } from './check.js';
 import type { Fields } from './fields.js';
 import { getMany } from './many.js';
+import { Migrator } from './migrator.js';
 import { hashName, type NameHash } from './names.js';
 import { ObjectTable, type Parent } from './objects.js';
 import { TypeRegistry } from './registry.js';
+import { typeAddress } from './slots.js';
 import { storeStats, type StoreStats } from './stats.js';
 import { nextTag } from './tags.js';
 import type { AnyShadowType, ShadowType } from './type.js';
@@ -65,6 +68,7 @@ export class ShadowStore {
     this.#words = memory.words;
     this.#bindings = new Bindings(memory, thread, this.objects);
     this.#variables = new Variables(memory, thread, this.objects);
+    this.#bindings.migrator = new Migrator(this.#variables, this.#bindings);
     const registry = new TypeRegistry(this.#variables, this.#bindings);
     this.internals = {
       memory,
@@ -73,6 +77,7 @@ export class ShadowStore {
       slot: thread.slot,
       slotAddress: thread.address,
       registry,
+      bindings: this.#bindings,
       variables: this.#variables,
     };
     thread.onTurnEnd = () => {
@@ -107,14 +112,18 @@ export class ShadowStore {
     return new ShadowStore(attachMemory(handle), hashName);
   }
 
-  /** The variable of <obj, type>, or undefined. Never blocks and takes no lock. @throws ERR_SHADOW_OBJECT, ERR_SHADOW_SIZE_MISMATCH */
+  /**
+   * The variable of <obj, type>, or undefined. Never blocks and takes no lock, unless it has to migrate the variable to the version in force first.
+   * @throws ERR_SHADOW_OBJECT, ERR_SHADOW_SIZE_MISMATCH, ERR_SHADOW_VERSION (another version is in force, here and in everything that follows),
+   * ERR_SHADOW_MIGRATION, ERR_SHADOW_EXHAUSTED (the variable is as it was)
+   */
   get<F extends Fields, D>(obj: Parent, type: ShadowType<F, D>): ViewOf<F> | undefined {
     return this.#bindingOf(type).get(obj) as ViewOf<F> | undefined;
   }
 
-  /** Whether <obj, type> has a variable. */
+  /** Whether <obj, type> has a variable; migrates nothing. */
   has(obj: Parent, type: AnyShadowType): boolean {
-    return this.get(obj, type) !== undefined;
+    return this.#bindingOf(type).has(obj);
   }
 
   /**
@@ -291,6 +300,7 @@ export interface StoreInternals {
   readonly slot: number;
   readonly slotAddress: number;
   readonly registry: TypeRegistry;
+  readonly bindings: Bindings;
   readonly variables: Variables;
 }
 

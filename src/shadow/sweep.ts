@@ -1,16 +1,15 @@
 /**
- * Owns collection: the sweep of a type slot whose last user is gone. The variables are invisible since the slot's tag was raised; the sweep unlinks
- * them bucket by bucket, runs the destructor of the last user, and frees the slot in the end. Writes what variables.ts writes, and the slot under
- * TYPE_LOCK. Imports memory, binding, walk.
+ * Owns collection: the sweep of the slots of an id whose last user is gone. The variables are invisible since the tags were raised; the sweep unlinks
+ * them bucket by bucket, runs the destructor of the last user, and frees the slots in the end. Writes what variables.ts writes, and the slots under
+ * TYPE_LOCK. Imports memory, release-slots, walk.
  */
-import { enter, retirementEpoch } from '../memory/grace.js';
+import { enter } from '../memory/grace.js';
 import { Layout } from '../memory/layout.js';
 import { acquire, release } from '../memory/lock.js';
 import { bucketAddress } from '../table/hash.js';
-import { type Binding, typeAddress } from './binding.js';
-import { nextTag } from './tags.js';
+import { releaseSlots } from './release-slots.js';
 import type { Variables } from './variables.js';
-import { freeInBucket, type Target, targetOf } from './walk.js';
+import { freeInBucket, type Target } from './walk.js';
 
 /** Buckets that one step visits: well under a millisecond when few of them hold anything. */
 const SLICE_BUCKETS = 1024;
@@ -19,17 +18,17 @@ const SLICE_BUCKETS = 1024;
 export class Collection {
   readonly id: number;
   readonly #variables: Variables;
-  readonly #target: Target;
+  /** What was the slot in force first. Empty in the end: it keeps the declarations of the id alive. */
+  #targets: readonly Target[];
   #next = 0;
   #destroyed = 0;
   readonly #failures: unknown[] = [];
-  #done = false;
 
   /** @internal */
-  constructor(variables: Variables, binding: Binding) {
-    this.id = binding.type.id;
+  constructor(variables: Variables, id: number, targets: readonly Target[]) {
+    this.id = id;
     this.#variables = variables;
-    this.#target = targetOf(binding);
+    this.#targets = targets;
   }
 
   /** Variables destroyed so far. */
@@ -44,7 +43,7 @@ export class Collection {
 
   /** Visits the next buckets; true when the sweep is done. */
   step(buckets = SLICE_BUCKETS): boolean {
-    if (this.#done) return true;
+    if (this.#targets.length === 0) return true;
     const { table, thread } = this.#variables;
     if (thread.interval === 0) enter(thread);
     for (const end = this.#next + buckets; this.#next < end; this.#next++) {
@@ -62,25 +61,23 @@ export class Collection {
     const { table, thread } = variables;
     const { words } = table;
     // An allocation that found the type alive may still be about to publish here. Once the lock was seen free (or was held by us), whoever locks
-    // the bucket later sees the raised tag, and whoever held it before has published.
+    // the bucket later sees the raised tag, and whoever held it before has published. Several slots settle their counts with each other in the end, so
+    // whoever changed one has to have counted it, too: only having held the lock tells.
     const lock = bucketAddress(table.buckets, index) + Layout.BUCKET_LOCK;
-    if (Atomics.load(words, lock) !== 0) {
+    if (this.#targets.length > 1 || Atomics.load(words, lock) !== 0) {
       acquire(thread, lock);
       release(thread, lock);
     }
-    this.#destroyed += freeInBucket(variables, index, this.#target, this.#failures);
+    this.#destroyed += freeInBucket(variables, index, this.#targets, this.#failures);
   }
 
-  /** Gives the slot back. Its counters stay as they are: every variable is gone, so their sum is zero. */
+  /** Gives the slots back. */
   #finish(): void {
     const { memory, thread } = this.#variables;
-    const { words } = memory;
-    const { slot } = this.#target;
-    const address = typeAddress(memory, slot);
+    const [inForce, ...older] = this.#targets.map(({ slot }) => slot);
     acquire(thread, Layout.TYPE_LOCK);
-    words[address + Layout.TYPE_DEAD_EPOCH] = retirementEpoch(words);
-    Atomics.store(words, address + Layout.TYPE_TAG, nextTag(words[address + Layout.TYPE_TAG]!, Layout.TYPE_STATE_FREE));
+    releaseSlots(memory, inForce!, older, true);
     release(thread, Layout.TYPE_LOCK);
-    this.#done = true;
+    this.#targets = [];
   }
 }

@@ -19,7 +19,10 @@ import { Table } from '../table/table.js';
 import type { Binding } from './binding.js';
 import { Destruction, touchStack, type Unlinked } from './destruction.js';
 import { dropUnusedName, ensureName } from './name-records.js';
+import { dropLeftOvers } from './left-overs.js';
 import { isName, type ObjectTable, type Parent } from './objects.js';
+import { PendingMigration } from './pending.js';
+import type { OlderSlot } from './slots.js';
 import type { AnyShadowType } from './type.js';
 import { refusePromise, type View } from './view.js';
 
@@ -28,7 +31,8 @@ const EXISTS = 'exists';
 const EXHAUSTED = 'exhausted';
 const RETRY = 'retry';
 const UNREGISTERED = 'unregistered';
-type Outcome = View | typeof EXISTS | typeof EXHAUSTED | typeof RETRY | typeof UNREGISTERED;
+const PENDING = 'pending';
+type Outcome = View | typeof EXISTS | typeof EXHAUSTED | typeof RETRY | typeof UNREGISTERED | typeof PENDING;
 
 export class Variables {
   readonly memory: Memory;
@@ -38,6 +42,8 @@ export class Variables {
   readonly objects: ObjectTable;
   readonly #words: Int32Array;
   readonly #destruction: Destruction;
+  /** What ended the constructor of an attempt that came to PENDING. */
+  #pending: PendingMigration | undefined;
 
   constructor(memory: Memory, thread: Thread, objects: ObjectTable) {
     this.memory = memory;
@@ -79,13 +85,20 @@ export class Variables {
   #createSlowly(binding: Binding, parent: Parent, data: unknown, mustBeNew: boolean): View {
     let nameLocked = false;
     let scraped = false;
+    const unlockNames = (): void => {
+      if (nameLocked) release(this.thread, Layout.NAME_LOCK);
+      nameLocked = false;
+    };
     try {
       for (;;) {
+        if (this.#pending !== undefined || binding.older.length > 0) unlockNames(); // a migration waits for a variable lock
+        this.#migratePending();
         if (!binding.registered) throw unregistered(binding);
-        const existing = binding.find(parent);
-        if (existing !== 0) {
-          if (mustBeNew) throw alreadyExists(binding, parent);
-          return binding.view(existing);
+        if (mustBeNew) {
+          if (binding.has(parent)) throw alreadyExists(binding, parent);
+        } else {
+          const existing = binding.find(parent) || binding.late(parent);
+          if (existing !== 0) return binding.view(existing);
         }
         const object = this.objects.place(parent);
         const outcome = this.#createLocked(binding, object, parent, data, nameLocked);
@@ -98,7 +111,7 @@ export class Variables {
           nameLocked = true;
         }
         if (outcome === UNREGISTERED) binding.bindings.resolve(binding);
-        // EXISTS: the look-up finds it now, or it is gone again.
+        // EXISTS: the look-up finds it now, in whatever version, or it is gone again.
         if (outcome !== EXHAUSTED) continue;
         if (scraped) {
           Atomics.store(this.#words, Layout.MEMORY_PRESSURE, 1); // a page may have been found for the name alone, which cleared it
@@ -108,33 +121,70 @@ export class Variables {
         this.scrape();
       }
     } finally {
-      if (nameLocked) release(this.thread, Layout.NAME_LOCK);
+      unlockNames();
     }
   }
 
+  /** Does what the constructor of the last attempt has to wait for. */
+  #migratePending(): void {
+    const pending = this.#pending;
+    this.#pending = undefined;
+    pending?.migrate();
+  }
+
   /**
-   * Frees the variable and runs the destructor. False if there is none. Inside a lock body the destructor waits until the lock is released.
+   * Frees the variable and runs the destructor. False if there is none. Inside a lock body the destructor waits until the lock is released. One of an older
+   * version is not migrated first, which could fail: the destructor of that version runs, as far as a declaration is known.
    */
   remove(binding: Binding, object: number, parent: Parent): boolean {
     const low = object | 0;
     const high = objectHigh(object);
     const hash = hashObject(low, high);
-    const destructor = binding.type.dtor;
-    if (destructor !== undefined) touchStack();
+    const { older } = binding;
+    let by: Binding | undefined = binding;
+    if (by.type.dtor !== undefined || older.length > 0) touchStack();
     const bucket = this.table.lock(hash, Layout.INTENT_REMOVE);
     let block = 0;
     try {
       // A collection that began meanwhile owns the variable, and destroys it with the destructor of the last user.
       const mine = binding.current && this.isStill(object, parent);
-      const entry = mine ? findEntry(this.#words, bucket, keyOf(hash, binding.slot), low, identityOf(high, binding.slot)) : 0;
-      if (entry !== 0) block = this.unlink(bucket, entry, destructor);
+      if (mine && older.length > 0) dropLeftOvers(this, bucket, object);
+      let entry = mine ? findEntry(this.#words, bucket, keyOf(hash, binding.slot), low, identityOf(high, binding.slot)) : 0;
+      if (mine && entry === 0 && older.length > 0) {
+        const place = this.#entryInOlder(binding, bucket, hash, low, high);
+        if (place !== undefined) {
+          entry = place.entry;
+          by = binding.bindings.ofVersion(binding.type, binding.type.id, place.older.version, place.older.size);
+        }
+      }
+      if (entry !== 0) block = this.unlink(bucket, entry, by?.type.dtor);
     } finally {
       this.table.unlock(bucket);
     }
-    if (block === 0) return false;
+    if (block === 0) {
+      if (!binding.current) binding.requireVersion();
+      return false;
+    }
     this.table.count(-1);
-    if (destructor !== undefined) this.#destruction.run({ block, parent, binding, destructor });
+    if (by?.type.dtor !== undefined) this.#destruction.run({ block, parent, binding: by, destructor: by.type.dtor });
     return true;
+  }
+
+  /** Where a variable of an older version stands in a locked chain. */
+  #entryInOlder(
+    { older }: Binding,
+    bucket: WordAddress,
+    hash: number,
+    low: number,
+    high: number,
+  ): { readonly entry: EntryAddress; readonly older: OlderSlot } | undefined {
+    const words = this.#words;
+    for (const one of older) {
+      const entry =
+        words[one.tagAddress] === one.tag ? findEntry(words, bucket, keyOf(hash, one.slot), low, identityOf(high, one.slot)) : 0;
+      if (entry !== 0) return { entry, older: one };
+    }
+    return undefined;
   }
 
   /**
@@ -213,6 +263,7 @@ export class Variables {
       // Under the lock, which is the fence: a collection marks the type first and then visits every bucket, so it either sees our entry or we see
       // its mark.
       if (words[binding.tagAddress] !== binding.tag) return UNREGISTERED;
+      if (binding.older.length !== 0 && this.#entryInOlder(binding, bucket, hash, low, high) !== undefined) return EXISTS;
       if (isName(object)) {
         const record = ensureName(table, blocks, this.objects.names, bucket, object, parent as string, nameLocked);
         if (record === 'exhausted') return EXHAUSTED;
@@ -234,6 +285,10 @@ export class Variables {
       words[counter]!++;
       words[this.thread.address + Layout.THREAD_ALLOCATED]!++;
       return view;
+    } catch (error) {
+      if (!(error instanceof PendingMigration)) throw error;
+      this.#pending = error;
+      return PENDING;
     } finally {
       if (unpublished !== 0) {
         // Not simply put back: the constructor may have kept its view, which is good until the next safepoint.
@@ -270,7 +325,8 @@ function unregistered(binding: Binding): ShadowError {
   );
 }
 
-function exhausted(binding: Binding, memory: Memory): ShadowError {
+/** ERR_SHADOW_EXHAUSTED for one variable. */
+export function exhausted(binding: Binding, memory: Memory): ShadowError {
   return new ShadowError(
     'ERR_SHADOW_EXHAUSTED',
     `no memory for a variable of type ${binding.type.id} (${binding.type.size} bytes) in a store of ${memory.buffer.byteLength} bytes; ` +

@@ -29,6 +29,8 @@ export interface Access {
   readonly Cursor: CursorConstructor;
   /** The view of a parent's variable. */
   readonly get: (obj: Parent) => View | undefined;
+  /** Whether a parent has a variable, be it in an older version. */
+  readonly has: (obj: Parent) => boolean;
 }
 
 // Local constants are folded into the compiled code; an imported binding is loaded and checked at every use, which a look-up would notice.
@@ -45,7 +47,12 @@ function isPlainNumber(obj: Parent): obj is number {
 export function makeAccess(binding: Binding): Access {
   const TypedView = viewClass(binding);
   const locate = locator(binding);
-  return { View: TypedView, Cursor: cursorClass(binding, locate), get: getter(binding, locate, TypedView) };
+  return {
+    View: TypedView,
+    Cursor: cursorClass(binding, locate),
+    get: getter(binding, locate, TypedView),
+    has: (obj) => locate(obj) !== 0 || binding.lingers(obj),
+  };
 }
 
 function viewClass(binding: Binding): ViewConstructor {
@@ -76,9 +83,13 @@ function locator(binding: Binding): (obj: Parent) => WordAddress {
 
 function getter(binding: Binding, locate: (obj: Parent) => WordAddress, TypedView: ViewConstructor): Access['get'] {
   const { words, thread } = binding;
+  const missed = (obj: Parent): View | undefined => {
+    const block = binding.late(obj);
+    return block === 0 ? undefined : binding.view(block);
+  };
   return (obj) => {
     const block = locate(obj);
-    return block === 0 ? undefined : new TypedView(block, thread.interval, words[(block + Layout.BLOCK_GENERATION) | 0]!);
+    return block === 0 ? missed(obj) : new TypedView(block, thread.interval, words[(block + Layout.BLOCK_GENERATION) | 0]!);
   };
 }
 
@@ -88,9 +99,12 @@ function cursorClass(binding: Binding, locate: (obj: Parent) => WordAddress): Cu
     override find(obj: Parent): boolean {
       this.$block = 0; // on no variable, also if the parent is refused
       this.$interval = -1;
-      const block = locate(obj);
+      let block = locate(obj);
+      if (block === 0) {
+        block = binding.late(obj);
+        if (block === 0) return false;
+      }
       this.$block = block;
-      if (block === 0) return false;
       this.$interval = thread.interval;
       this.$generation = words[(block + Layout.BLOCK_GENERATION) | 0]!;
       return true;

@@ -7,52 +7,57 @@
 import { Layout, type TypeSlot, type WordAddress } from '../memory/layout.js';
 import { enter } from '../memory/grace.js';
 import { entryBlock, entryKey, nextEntry } from '../table/bucket.js';
-import { bucketAddress, hashObject, keyHasHash, objectHigh, splitLevel } from '../table/hash.js';
-import { type Binding, type Bindings, typeAddress } from './binding.js';
-import type { Parent } from './objects.js';
+import { bucketAddress, bucketIndex, hashObject, keyHasHash, objectHigh, splitLevel } from '../table/hash.js';
+import type { Binding } from './binding.js';
+import type { Bindings } from './bindings.js';
 import { touchStack, type Unlinked } from './destruction.js';
+import { dropLeftOvers } from './left-overs.js';
+import { isName, type Parent } from './objects.js';
+import { typeAddress, typeState } from './slots.js';
 import type { Variables } from './variables.js';
 import type { View } from './view.js';
-
-/** How many entries of a chain belong to the type, at a look without the lock. */
-function countInChain(words: Int32Array, bucket: WordAddress, slot: TypeSlot): number {
-  return countEntries(words, bucket, (key) => (key & Layout.TYPE_SLOT_MASK) === slot);
-}
 
 /** Variables unlinked under one hold of a bucket lock: as many as leave room in THREAD_DESTROYING for what their destructors free. */
 const UNLINK_BATCH = 8;
 
-/** A type slot as it was when a walk began: a destructor may have its binding pointed elsewhere. */
+/** A type slot as it was when a walk began, and the binding whose type destroys its variables: undefined if no declaration of the version is known. */
 export interface Target {
-  readonly binding: Binding;
+  readonly binding: Binding | undefined;
   readonly slot: TypeSlot;
   readonly tag: number;
 }
 
-export function targetOf(binding: Binding): Target {
-  return { binding, slot: binding.slot, tag: binding.tag };
+/** The slots that hold variables of a binding's id: that in force, then those of older versions. */
+export function targetsOf(binding: Binding): Target[] {
+  const { slot, tag, older, bindings, type } = binding;
+  const behind = older.map((one) => ({ binding: bindings.ofVersion(type, type.id, one.version, one.size), slot: one.slot, tag: one.tag }));
+  return [{ binding, slot, tag }, ...behind];
 }
 
-function isCurrent({ binding, slot, tag }: Target): boolean {
-  return binding.words[typeAddress(binding.memory, slot) + Layout.TYPE_TAG] === tag;
+function isCurrent(variables: Variables, { slot, tag }: { readonly slot: TypeSlot; readonly tag: number }): boolean {
+  return variables.table.words[typeAddress(variables.memory, slot) + Layout.TYPE_TAG] === tag;
 }
 
 /**
- * Frees the variables of a slot in one bucket, which is locked only if a look before found any; returns how many. What destructors throw is added to
- * `failures` and stops nothing.
+ * Frees the variables of the slots of one id in one bucket, which is locked only if a look before found any; returns how many. What destructors throw is
+ * added to `failures` and stops nothing.
  */
-export function freeInBucket(variables: Variables, index: number, target: Target, failures: unknown[]): number {
+export function freeInBucket(variables: Variables, index: number, targets: readonly Target[], failures: unknown[]): number {
   const { table, objects } = variables;
   let freed = 0;
+  const targetAt = (key: number): Target | undefined => targets.find(({ slot }) => (key & Layout.TYPE_SLOT_MASK) === slot);
   // Not until none is left: a destructor may create the variable anew.
-  const most = countInChain(table.words, bucketAddress(table.buckets, index), target.slot);
+  const most = countEntries(table.words, bucketAddress(table.buckets, index), (key) => targetAt(key) !== undefined);
   while (freed < most) {
     touchStack();
     const bucket = table.lockIndex(index, Layout.INTENT_REMOVE);
+    if (targets.length > 1) dropLeftOvers(variables, bucket);
     const gone = unlinkBatch(variables, bucket, Math.min(UNLINK_BATCH, most - freed), (key, block) => {
+      const target = targetAt(key);
       // Not current any more: a collection that began meanwhile owns them.
-      if ((key & Layout.TYPE_SLOT_MASK) !== target.slot || !isCurrent(target)) return undefined;
-      return { block, binding: target.binding, parent: objects.parent(variables.objectOf(block)), destructor: target.binding.type.dtor };
+      if (target === undefined || !isCurrent(variables, target)) return undefined;
+      const { binding } = target;
+      return { block, binding, parent: objects.parent(variables.objectOf(block)), destructor: binding?.type.dtor };
     });
     if (gone.length === 0) break;
     freed += gone.length;
@@ -63,13 +68,14 @@ export function freeInBucket(variables: Variables, index: number, target: Target
 
 /** Frees every variable of a type that is there when the walk comes by. All destructors run, even if one throws; then the first error goes on. */
 export function freeType(variables: Variables, binding: Binding): number {
-  const target = targetOf(binding);
+  const targets = targetsOf(binding);
   const failures: unknown[] = [];
   let freed = 0;
-  for (let index = 0; index < variables.table.bucketCount && isCurrent(target); index++) {
-    freed += freeInBucket(variables, index, target, failures);
+  for (let index = 0; index < variables.table.bucketCount && isCurrent(variables, targets[0]!); index++) {
+    freed += freeInBucket(variables, index, targets, failures);
   }
   if (failures.length > 0) throw failures[0];
+  if (!isCurrent(variables, targets[0]!)) binding.requireVersion();
   return freed;
 }
 
@@ -85,7 +91,7 @@ export function freeParent(variables: Variables, bindings: Bindings, object: num
     keyHasHash(key, hash) &&
     (key & Layout.TYPE_SLOT_MASK) !== Layout.TYPE_SLOT_NAMES &&
     variables.objectOf(block) === object &&
-    (words[typeAddress(memory, key & Layout.TYPE_SLOT_MASK) + Layout.TYPE_TAG]! & Layout.TYPE_STATE_MASK) === Layout.TYPE_STATE_LIVE &&
+    isAlive(typeState(memory, key & Layout.TYPE_SLOT_MASK)) &&
     variables.isStill(object, parent);
   const failures: unknown[] = [];
   let freed = 0;
@@ -93,15 +99,16 @@ export function freeParent(variables: Variables, bindings: Bindings, object: num
   while (freed !== most) {
     touchStack();
     const bucket = table.lock(hash, Layout.INTENT_REMOVE);
+    dropLeftOvers(variables, bucket, object);
     // Not until none is left: destructors may create variables of the parent anew.
     if (most < 0) most = countEntries(words, bucket, isOurs);
     const gone = unlinkBatch(variables, bucket, Math.min(UNLINK_BATCH, most - freed), (key, block) => {
       if (!isOurs(key, block)) return undefined;
       const slot = key & Layout.TYPE_SLOT_MASK;
       const tag = words[typeAddress(memory, slot) + Layout.TYPE_TAG]!;
-      if ((tag & Layout.TYPE_STATE_MASK) !== Layout.TYPE_STATE_LIVE) return undefined; // the sweep destroys it
+      if (!isAlive(tag & Layout.TYPE_STATE_MASK)) return undefined; // the sweep destroys it
       const binding = bindings.ofSlot(slot, tag);
-      return { block, binding, parent, destructor: binding.type.dtor };
+      return { block, binding, parent, destructor: binding?.type.dtor };
     });
     if (gone.length === 0) break;
     freed += gone.length;
@@ -109,6 +116,11 @@ export function freeParent(variables: Variables, bindings: Bindings, object: num
   }
   if (failures.length > 0) throw failures[0];
   return freed;
+}
+
+/** Whether variables of a slot in this state are variables of a living id, be it in an older version. */
+function isAlive(state: number): boolean {
+  return state !== Layout.TYPE_STATE_FREE && state !== Layout.TYPE_STATE_DYING;
 }
 
 function countEntries(words: Int32Array, bucket: WordAddress, counts: (key: number, block: WordAddress) => boolean): number {
@@ -149,13 +161,22 @@ function unlinkBatch(
 export function* walkType(variables: Variables, binding: Binding): Generator<[Parent, View], void, undefined> {
   const { table, thread, objects } = variables;
   const { words } = table;
-  const target = targetOf(binding);
+  const { slot, tag, older } = binding;
+  const target = { slot, tag };
+  const slots = [...older.map((one) => one.slot), slot];
   const first = words[Layout.BUCKET_COUNT]!;
-  for (let home = 0; home < first && isCurrent(target); home++) {
+  for (let home = 0; home < first && isCurrent(variables, target); home++) {
     if (thread.interval === 0) enter(thread);
-    for (const { block, object } of variablesOfHome(variables, target.slot, home, first)) {
+    for (const found of variablesOfHome(variables, slots, home, first)) {
       if (thread.interval === 0) enter(thread); // the consumer may have passed a safepoint
-      if (!isCurrent(target)) return;
+      if (!isCurrent(variables, target)) break;
+      const { block, object } = found;
+      if (found.slot !== slot) {
+        const parent = objects.parent(object);
+        const migrated = isName(object) && typeof parent !== 'string' ? undefined : binding.get(parent);
+        if (migrated !== undefined && variables.objectOf(migrated.$block) === object) yield [parent, migrated];
+        continue;
+      }
       // The block may be another variable's by now, which comes at its own place or came after us.
       const view = variables.view(binding, object);
       if (view?.$block !== block) continue;
@@ -164,31 +185,44 @@ export function* walkType(variables: Variables, binding: Binding): Generator<[Pa
       if (words[block + Layout.BLOCK_GENERATION] === view.$generation) yield [parent, view];
     }
   }
+  if (!isCurrent(variables, target) && binding.slot === slot) binding.requireVersion();
 }
 
 interface Found {
+  readonly slot: TypeSlot;
   readonly block: WordAddress;
   readonly object: number;
 }
 
 const NONE: readonly Found[] = [];
 
-/** The variables in one bucket of `count` and in everything split off it since; read again if a split ran meanwhile. */
-function variablesOfHome(variables: Variables, slot: TypeSlot, home: number, count: number): readonly Found[] {
+/**
+ * The variables in one bucket of `count` and in everything split off it since; read again if a split ran meanwhile. Slots come oldest first: a variable that
+ * is migrated meanwhile comes towards us, and counts as found where it was seen first.
+ */
+function variablesOfHome(variables: Variables, slots: readonly TypeSlot[], home: number, count: number): readonly Found[] {
   const { words, buckets } = variables.table;
   const level = splitLevel(count);
   const step = home + level < count || home >= level ? 2 * level : level;
   for (;;) {
     const now = words[Layout.BUCKET_COUNT]!;
     let found: Found[] | undefined;
-    for (let index = home; index < now; index += step) {
-      const bucket = bucketAddress(buckets, index);
-      for (let entry = nextEntry(words, bucket, 0); entry !== 0; entry = nextEntry(words, bucket, entry)) {
-        if ((entryKey(words, entry) & Layout.TYPE_SLOT_MASK) !== slot) continue;
-        const block = entryBlock(words, entry);
-        // Between the publication of a split and its end an entry stands in both buckets.
-        if (block === 0 || found?.some((other) => other.block === block)) continue;
-        (found ??= []).push({ block, object: variables.objectOf(block) });
+    for (const slot of slots) {
+      for (let index = home; index < now; index += step) {
+        const bucket = bucketAddress(buckets, index);
+        for (let entry = nextEntry(words, bucket, 0); entry !== 0; entry = nextEntry(words, bucket, entry)) {
+          const key = entryKey(words, entry);
+          if ((key & Layout.TYPE_SLOT_MASK) !== slot) continue;
+          // Split off before the walk began, and not yet cleared here: it is visited at its own place.
+          if (bucketIndex((key & ~Layout.TYPE_SLOT_MASK) | (home & Layout.TYPE_SLOT_MASK), count) !== home) continue;
+          const block = entryBlock(words, entry);
+          if (block === 0) continue;
+          const object = variables.objectOf(block);
+          if ((words[block + Layout.BLOCK_IDENTITY]! & Layout.TYPE_SLOT_MASK) !== slot) continue; // freed a moment ago: that was no object
+          // Between the publication of a split and its end an entry stands in both buckets.
+          if (found?.some((other) => other.block === block || other.object === object)) continue;
+          (found ??= []).push({ slot, block, object });
+        }
       }
     }
     if (Atomics.load(words, Layout.BUCKET_COUNT) === now) return found ?? NONE;

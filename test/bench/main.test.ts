@@ -68,5 +68,5 @@ test('an unknown suite, an unknown option and a filter that fits nothing end wit
 
 test('the help names every suite', () => {
   const { stdout } = bench('--help');
-  assert.match(stdout, /get, write, threads, memory/);
+  assert.match(stdout, /get, write, threads, transition, memory/);
 });

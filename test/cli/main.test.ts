@@ -87,7 +87,7 @@ describe('the main job', () => {
       [0x11, 0x12, 0x10, 0x11],
     );
     for (const entry of [...verdict.transitions, ...verdict.collected]) assert.equal(typeof entry.milliseconds, 'number');
-    assert.deepEqual(Object.keys(verdict.transitions[0]!).sort(), ['kind', 'milliseconds', 'patch', 'workers']);
+    assert.deepEqual(Object.keys(verdict.transitions[0]!).sort(), ['forced', 'kind', 'milliseconds', 'patch', 'reversed', 'workers']);
     assert.deepEqual(Object.keys(verdict.collected[0]!).sort(), ['id', 'milliseconds', 'variables']);
   });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import { ShadowError } from '../../src/errors.js';
 import { Layout } from '../../src/memory/layout.js';
-import { typeAddress } from '../../src/shadow/binding.js';
+import { typeAddress } from '../../src/shadow/slots.js';
 import type { Parent } from '../../src/shadow/objects.js';
 import { ShadowStore, type StoreOptions } from '../../src/shadow/store.js';
 import { type AnyShadowType, defineShadowType } from '../../src/shadow/type.js';
@@ -258,6 +258,42 @@ void describe('staged interleavings: growth', () => {
       Object.assign(Atomics, { store: original });
     }
     assert.equal(steps > 50, true, `${steps} steps were looked at`);
+    settled(store, next);
+  });
+});
+
+void describe('staged interleavings: walks and splits', () => {
+  test('entries() begun at any step of a split gives everything once', (context) => {
+    const type = defineShadowType({ id: 0x239, fields: { value: 'f64' } });
+    const { store, other } = pair(context, [type]);
+    let next = 0;
+    for (; next < 7600; next++) store.alloc(next, type);
+    const { words } = store.internals;
+    const { store: original } = Atomics as unknown as Record<'store', (array: Int32Array, word: number, value: number) => number>;
+    let steps = 0;
+    let walking = false;
+    Object.assign(Atomics, {
+      store(array: Int32Array, word: number, value: number): number {
+        if (words[Layout.GROW_LOCK] !== 0 && !walking && steps < 60) {
+          walking = true;
+          steps++;
+          const seen = new Set<Parent>();
+          for (const [parent] of other.entries(type)) {
+            assert.equal(seen.has(parent), false, `${nameOf(parent)} came twice in a walk begun at step ${steps}`);
+            seen.add(parent);
+          }
+          for (let object = 0; object < 7600; object++) assert.equal(seen.has(object), true, `${object} was missed at step ${steps}`);
+          walking = false;
+        }
+        return original(array, word, value);
+      },
+    });
+    try {
+      while (store.stats().growth.splits < 30) store.alloc(next++, type);
+    } finally {
+      Object.assign(Atomics, { store: original });
+    }
+    assert.equal(steps > 20, true, `${steps} steps were walked at`);
     settled(store, next);
   });
 });

@@ -4,7 +4,7 @@ import { test, type TestContext } from 'node:test';
 import { BroadcastChannel, Worker } from 'node:worker_threads';
 
 import { attach, currentVersion, safepoint, task } from '../../src/livepatch/attach.js';
-import { announce, channelName, type Manifest, storeName, withdraw } from '../../src/livepatch/manifest.js';
+import { announce, channelName, type Manifest, storeName, UNPATCHED, withdraw } from '../../src/livepatch/manifest.js';
 import { Layout } from '../../src/memory/layout.js';
 import { threadSlotAddress } from '../../src/memory/threads.js';
 import { PatchCoordinator } from '../../src/pool/coordinator.js';
@@ -78,8 +78,8 @@ test('a thread that is still starting when a transition completes runs no task o
   });
   // What a coordinator does: the first manifest is announced; the second comes while the thread is evaluating the module of the first.
   const manifest = (epoch: number, query: string): Manifest => {
-    const reference = { serial: epoch, name: 'a', url: patch(query).href };
-    return { epoch, version: epoch, stack: [reference], candidate: null };
+    const stack = [{ serial: epoch, name: 'a', url: patch(query).href, code: null }];
+    return { ...UNPATCHED, epoch, version: epoch, stack, modules: [{ name: 'sessions', state: 'live' }] };
   };
   const old = manifest(1, 'name=old&functions=touch&breaks=stall');
   const fresh = manifest(2, 'name=fresh&functions=touch');
@@ -144,8 +144,9 @@ test('a manifest that is there before its epoch is acted on when the last task e
   t.after(() => {
     channel.close();
   });
-  const reference = { serial: 1, name: 'a', url: patch('name=a&functions=touch').href };
-  channel.postMessage({ kind: 'manifest', manifest: { epoch: 1, version: 1, stack: [reference], candidate: null } });
+  const stack = [{ serial: 1, name: 'a', url: patch('name=a&functions=touch').href, code: null }];
+  const modules = [{ name: 'sessions', state: 'live' }];
+  channel.postMessage({ kind: 'manifest', manifest: { ...UNPATCHED, epoch: 1, version: 1, stack, modules } });
   await until('the code', () => loaded() === 1);
   assert.equal(version(), 0);
   Atomics.store(loop, 0, 1);
@@ -201,8 +202,8 @@ test('after the coordinator was closed threads keep their version; one that woul
   assert.match(await late.run(), /ERR_PATCH_CLOSED/);
 });
 
-test('the main thread has no agent', async () => {
-  assert.throws(() => attach(), coded('ERR_PATCH_AGENT', /main thread/));
+test('a main thread without a coordinator is not attached by itself', async () => {
+  assert.throws(() => attach(), coded('ERR_PATCH_AGENT', /found no store/));
   assert.throws(() => currentVersion(), coded('ERR_PATCH_AGENT'));
   assert.throws(() => {
     safepoint();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import type { CollectedEvent } from '../../src/livepatch/collector.js';
-import type { RegistrationEvent, TransitionEvent } from '../../src/livepatch/events.js';
+import type { RegistrationEvent } from '../../src/livepatch/events.js';
 import { announcements } from '../../src/livepatch/manifest.js';
 import { PatchCoordinator } from '../../src/pool/coordinator.js';
 import { defineShadowType } from '../../src/shadow/type.js';
@@ -237,24 +237,38 @@ test('states of enabled patches must be supported in the same or a higher versio
   );
 });
 
-test('concurrent calls run one after another, in order', async (t) => {
+test('one transition at a time: what comes while one is pending is refused, whichever way it goes', async (t) => {
   const { coordinator } = coordinate(t);
-  const ends: string[] = [];
-  coordinator.on('transition', ({ patch: name, kind, phase }: TransitionEvent) => {
-    if (phase === 'complete') ends.push(`${kind} ${name}`);
-  });
-  await Promise.all([
-    coordinator.enable(patch('name=a')),
-    coordinator.enable(patch('name=b')),
-    coordinator.disable('a'),
-    coordinator.enable(patch('name=a')),
-  ]);
-  assert.deepEqual(ends, ['enable a', 'enable b', 'disable a', 'enable a']);
+  const pool = createPool(coordinator, { minThreads: 1, maxThreads: 1 });
+  const block = async () => {
+    const held = hold();
+    const task = pool.run({ flags: held.flags });
+    await until('the task is in flight', () => held.started() === 1);
+    return async () => {
+      held.release();
+      await task;
+    };
+  };
+  await coordinator.enable(patch('name=a&functions=touch'));
+  const releaseFirst = await block();
+  const first = coordinator.enable(patch('name=b&functions=touch'));
+  await until('the transition', () => coordinator.transition !== null);
+  await assert.rejects(coordinator.enable(patch('name=c')), coded('ERR_PATCH_BUSY', /"c".*"b" \(patching\)/));
+  await assert.rejects(coordinator.disable('a'), coded('ERR_PATCH_BUSY', /"a".*"b" \(patching\)/));
+  await releaseFirst();
+  await first;
+  const releaseSecond = await block();
+  const second = coordinator.disable('b');
+  await until('the transition', () => coordinator.transition !== null);
+  await assert.rejects(coordinator.enable(patch('name=c')), coded('ERR_PATCH_BUSY', /"b" \(unpatching\)/));
+  await releaseSecond();
+  await second;
+  await coordinator.enable(patch('name=c'));
   assert.deepEqual(
-    coordinator.patches.map(({ name, stackOrder, version }) => [name, stackOrder, version]),
+    coordinator.patches.map(({ name, stackOrder }) => [name, stackOrder]),
     [
-      ['b', 1, 2],
-      ['a', 2, 4],
+      ['a', 1],
+      ['c', 2],
     ],
   );
 });
@@ -268,25 +282,39 @@ test('patches are shown as plain data, in transition as well', async (t) => {
   await until('the task is in flight', () => held.started() === 1);
   const enabling = coordinator.enable(url);
   await until('the transition', () => coordinator.patches.length === 1);
+  const [thread] = coordinator.patches[0]!.workers.map((worker) => worker.thread);
+  const objects = [
+    { name: 'sessions', module: 'live', patched: true, functions: ['touch', 'expire'], shadowTypes: [1] },
+    { name: 'audit', module: 'live', patched: true, functions: [], shadowTypes: [2] },
+  ];
   const expected = {
     name: 'a',
     url: url.href,
     enabled: true,
     transition: true,
     replace: false,
+    consistency: 'gate',
+    forced: null,
     stackOrder: 1,
     version: 1,
+    objects,
     functions: ['sessions.touch', 'sessions.expire'],
     shadowTypes: [
       { object: 'sessions', id: 1 },
       { object: 'audit', id: 2 },
     ],
     states: [{ id: 4, version: 2 }],
+    workers: [{ thread, patchState: 0, version: 0, tasks: 1 }],
   };
   assert.deepEqual(JSON.parse(JSON.stringify(coordinator.patches)), [expected]);
+  const { milliseconds, ...transition } = coordinator.transition!;
+  assert.deepEqual(transition, { patch: 'a', kind: 'enable', direction: 'patching', reversed: false });
+  assert.ok(milliseconds >= 0);
   held.release();
   await Promise.all([task, enabling]);
-  assert.deepEqual(coordinator.patches, [{ ...expected, transition: false }]);
+  assert.equal(coordinator.transition, null);
+  const after = [{ thread, patchState: -1, version: 1, tasks: 0 }];
+  assert.deepEqual(coordinator.patches, [{ ...expected, transition: false, workers: after }]);
 });
 
 test('a store has one coordinator during its life', async (t) => {

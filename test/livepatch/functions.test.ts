@@ -1,14 +1,21 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 
-import { install, LoadedPatch, patchable, undeclared } from '../../src/livepatch/functions.js';
+import { install, setLive } from '../../src/livepatch/chains.js';
+import { undeclared } from '../../src/livepatch/declared.js';
+import { patchable } from '../../src/livepatch/functions.js';
+import { LoadedPatch } from '../../src/livepatch/loaded.js';
 import { definePatch, type PatchFunction, type WithOriginal, withOriginal } from '../../src/livepatch/patch.js';
 import { coded } from './fixtures/setup.js';
 
 type Replacements = Record<string, PatchFunction | WithOriginal>;
 
 let patches = 0;
+const live = new Set<string>();
+
+/** A patch of one module, which it makes live. */
 function load(object: string, functions: Replacements): LoadedPatch {
+  setLive(new Set(live.add(object)));
   return new LoadedPatch(definePatch({ name: `fix-${++patches}`, objects: [{ name: object, functions }] }));
 }
 

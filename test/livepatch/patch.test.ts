@@ -17,7 +17,7 @@ test('a declaration is checked and normalised', () => {
     objects: [{ name: 'sessions', functions: { touch, expire: withOriginal((original) => original) }, shadowTypes: [type] }],
   });
   assert.equal(patch.replace, false);
-  assert.deepEqual(patch.states, [{ id: 1, version: 0 }]);
+  assert.deepEqual(patch.states, [{ id: 1, version: 0, data: undefined, callbacks: {}, blockDisable: false, shadowType: undefined }]);
   assert.deepEqual([...(patch.objects[0]?.functions.keys() ?? [])], ['touch', 'expire']);
   assert.ok(Object.isFrozen(patch) && patch.objects.every(Object.isFrozen));
 });
@@ -77,7 +77,14 @@ const refused: [string, unknown, ErrorCode?, RegExp?][] = [
     'ERR_SHADOW_DUPLICATE_ID',
   ],
   ['state 0', { name: 'fix', objects: [object], states: [{ id: 0, version: 1 }] }],
-  ['a state without version', { name: 'fix', objects: [object], states: [{ id: 1 }] }],
+  ['a state with an unknown property', { name: 'fix', objects: [object], states: [{ id: 1, blocks: true }] }],
+  ['a blockDisable that is no flag', { name: 'fix', objects: [object], states: [{ id: 1, blockDisable: 1 }] }],
+  ['a state whose shadow type is none', { name: 'fix', objects: [object], states: [{ id: 1, shadowType: { id: 4 } }] }],
+  ['a state with a callback that is no function', { name: 'fix', objects: [object], states: [{ id: 1, callbacks: { prePatch: 1 } }] }],
+  ['an unknown consistency', { name: 'fix', objects: [object], consistency: 'none' }],
+  ['an unknown time of migration', { name: 'fix', objects: [object], migrate: 'never' }],
+  ['pin with states', { name: 'fix', objects: [object], consistency: 'pin', states: [{ id: 1 }] }],
+  ['pin with callbacks', { name: 'fix', consistency: 'pin', objects: [{ name: 'sessions', callbacks: { postPatch: () => undefined } }] }],
   ['a negative state version', { name: 'fix', objects: [object], states: [{ id: 1, version: -1 }] }],
   [
     'a state twice',

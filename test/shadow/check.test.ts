@@ -318,3 +318,61 @@ test('check() of a disposed store is refused, and of one with unregistered and c
   store[Symbol.dispose]();
   assert.throws(() => store.check(), coded('ERR_SHADOW_DISPOSED'));
 });
+
+test('types: one slot of an id is in force, and those of older versions stand behind it', () => {
+  const older = defineShadowType({ id: 9, size: 4 });
+  const newer = defineShadowType({ id: 9, version: 2, size: 8, previous: older, migrate: () => undefined });
+  const store = open(older, type);
+  for (const object of [1, 2, 3]) store.alloc(object, older);
+  store.alloc(1, type);
+  store.internals.registry.changeVersion(newer);
+  store.get(2, newer);
+  const { memory, words } = store.internals;
+  const at = (slot: number, word: number): number => memory.types + slot * Layout.TYPE_WORDS + word;
+  const slotOf = (object: number, declared: typeof newer): number =>
+    words[blockOf(store.get(object, declared)) + Layout.BLOCK_IDENTITY]! & Layout.TYPE_SLOT_MASK;
+  const inForce = slotOf(2, newer);
+  const behind = words[at(inForce, Layout.TYPE_PREVIOUS)]!;
+  const plain = slotOf(1, type as never);
+  assert.notEqual(behind, 0);
+  const tag = (slot: number): number => words[at(slot, Layout.TYPE_TAG)]!;
+  const inState = (slot: number, state: number): [number, number] => [
+    at(slot, Layout.TYPE_TAG),
+    (tag(slot) & ~Layout.TYPE_STATE_MASK) | state,
+  ];
+  assert.deepEqual(rulesBrokenBy(store, [[at(inForce, Layout.TYPE_PREVIOUS), 0]]), ['type', 'count']);
+  assert.ok(rulesBrokenBy(store, [[at(inForce, Layout.TYPE_PREVIOUS), plain]]).includes('type'), 'behind it stands another id');
+  assert.ok(rulesBrokenBy(store, [[at(inForce, Layout.TYPE_PREVIOUS), inForce]]).includes('type'), 'in a circle');
+  assert.ok(rulesBrokenBy(store, [[at(inForce, Layout.TYPE_PREVIOUS), -5]]).includes('type'));
+  assert.ok(rulesBrokenBy(store, [inState(behind, Layout.TYPE_STATE_LIVE)]).includes('type'), 'two in force');
+  assert.ok(rulesBrokenBy(store, [inState(behind, Layout.TYPE_STATE_DYING)]).includes('type'));
+  assert.deepEqual(rulesBrokenBy(store, [[at(behind, Layout.TYPE_MIGRATED), 2]]), ['count'], 'a slot that looks emptier than it is');
+  assert.deepEqual(rulesBrokenBy(store, [[at(behind, Layout.TYPE_MIGRATED), 0]]), [], 'fuller, as after a death');
+  assert.deepEqual(rulesBrokenBy(store, [[at(behind, Layout.TYPE_LIVE_BASE), 1]]), ['count']);
+});
+
+test('one object has one variable of a type', () => {
+  const store = open(type);
+  const block = blockOf(store.alloc(1, type));
+  const other = blockOf(store.alloc(2, type));
+  const { words } = store.internals;
+  const { entry } = places(store, 1);
+  assert.deepEqual(rulesBrokenBy(store, [[other, words[block]!]]).includes('entry'), true);
+  const second = places(store, 2);
+  const { bucket } = places(store, 1);
+  // The block of 2 poses as another one of 1, in the chain of 1.
+  const unused = findUnused(words, bucket);
+  assert.deepEqual(
+    rulesBrokenBy(store, [
+      [other, words[block]!],
+      [second.entry, 0],
+      [unused, other],
+      [unused - Layout.BUCKET_ENTRIES, words[entry - Layout.BUCKET_ENTRIES]!],
+    ]),
+    ['entry'],
+  );
+});
+
+function findUnused(words: Int32Array, bucket: number): number {
+  for (let entry = bucket + Layout.BUCKET_BLOCKS; ; entry++) if (words[entry] === 0) return entry;
+}

@@ -39,8 +39,8 @@ test('types are told with id, size, live variables and registrations', () => {
   other.free(0, type);
   store.free(1, type);
   const expected = [
-    { id: 2, size: 5000, live: 1, registrations: 1, state: 'live' },
-    { id: 2 ** 31 + 5, size: 4, live: 8, registrations: 1, state: 'live' },
+    { id: 2, version: 1, size: 5000, live: 1, unmigrated: 0, registrations: 1, state: 'live' },
+    { id: 2 ** 31 + 5, version: 1, size: 4, live: 8, unmigrated: 0, registrations: 1, state: 'live' },
   ];
   const types = (): unknown => store.stats().types.toSorted((x, y) => x.id - y.id);
   assert.deepEqual(types(), expected);

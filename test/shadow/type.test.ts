@@ -28,6 +28,40 @@ test('constructor and destructor are functions or absent', () => {
   }
 });
 
+test('a version is a whole number from 1 to 2^32−1, 1 if it is not said', () => {
+  assert.equal(defineShadowType({ id: 1, fields }).version, 1);
+  for (const version of [1, 2, 2 ** 31, 2 ** 32 - 1]) assert.equal(defineShadowType({ id: 1, version, fields }).version, version);
+  for (const version of [0, -1, 1.5, NaN, Infinity, 2 ** 32, '2', 2n, null, {}]) {
+    assert.throws(
+      () => defineShadowType({ id: 1, version: version as never, fields }),
+      coded('ERR_SHADOW_TYPE', /version is .* 1 to 2\^32−1/),
+    );
+  }
+});
+
+test('previous is an older version of the same id, and comes with migrate', () => {
+  const migrate = (): void => undefined;
+  const previous = defineShadowType({ id: 1, version: 3, fields });
+  const newer = defineShadowType({ id: 1, version: 5, fields, previous, migrate, migrateBack: migrate });
+  assert.equal(newer.previous, previous);
+  assert.equal(newer.migrate, migrate);
+  assert.equal(newer.migrateBack, migrate);
+  const wrong: [object, RegExp][] = [
+    [{ version: 3, previous, migrate }, /has version 3 and previous has 3/],
+    [{ version: 2, previous, migrate }, /has version 2 and previous has 3/],
+    [{ version: 4, previous }, /has previous but no migrate/],
+    [{ version: 4, migrate }, /has migrate but no previous/],
+    [{ version: 4, migrateBack: migrate }, /has migrateBack but no previous/],
+    [{ version: 4, previous, migrate: 5 }, /migrate of type 1 is 5/],
+    [{ version: 4, previous, migrate, migrateBack: null }, /migrateBack of type 1 is null/],
+    [{ version: 4, previous: { id: 1, version: 1 }, migrate }, /previous is \[Object\]/],
+    [{ version: 4, previous: null, migrate }, /previous is null/],
+    [{ version: 4, previous: defineShadowType({ id: 2, fields }), migrate }, /previous has the id 2/],
+  ];
+  for (const [declaration, pattern] of wrong)
+    assert.throws(() => defineShadowType({ id: 1, fields, ...declaration } as never), coded('ERR_SHADOW_TYPE', pattern));
+});
+
 test('a raw size is a whole number of bytes from 1 to 65520', () => {
   for (const size of [0, -1, 1.5, NaN, Infinity, 65_521, 2 ** 31, 2 ** 53, '16', 16n, null, undefined]) {
     assert.throws(() => defineShadowType({ id: 1, size: size as number }), coded('ERR_SHADOW_TYPE_SIZE', /1 to 65520/));

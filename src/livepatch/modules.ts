@@ -1,0 +1,105 @@
+/**
+ * Owns the list of modules, the objects that come and go: which are alive, and in which phase. A module is alive from the moment it is coming
+ * to the moment its exit has run (the kernel's klp_alive), so that a patch enabled meanwhile knows whether coming and going still follow.
+ * Touches no shared memory. Imports the manifest's form of a module and the name of the base object.
+ */
+import type { Announce } from './events.js';
+import type { ModuleEntry } from './manifest.js';
+import { BASE_OBJECT, type ModulePhase } from './patch.js';
+
+/** A module that is loaded, or on its way in or out. Plain JSON. */
+export interface ModuleInfo {
+  readonly name: string;
+  readonly phase: ModulePhase;
+}
+
+interface ModuleRecord {
+  readonly name: string;
+  phase: ModulePhase;
+  alive: boolean;
+}
+
+export class ModuleTable {
+  readonly #announce: Announce;
+  readonly #modules = new Map<string, ModuleRecord>();
+  /** Modules that the application has unloaded: workers that declare their functions do not bring them back. */
+  readonly #gone = new Set<string>();
+  /** Modules of workers that a patch did not let come, with the reason. */
+  readonly #refused = new Map<string, string>();
+
+  constructor(announce: Announce) {
+    this.#announce = announce;
+  }
+
+  get infos(): ModuleInfo[] {
+    return [...this.#modules.values()].map(({ name, phase }) => ({ name, phase }));
+  }
+
+  /** For the manifest: everything that a thread may have to know. */
+  get entries(): ModuleEntry[] {
+    const alive = [...this.#modules.values()].filter((module) => module.alive);
+    return [
+      ...alive.map(({ name }) => ({ name, state: 'live' as const })),
+      ...[...this.#gone].map((name) => ({ name, state: 'gone' as const })),
+      ...[...this.#refused].map(([name, why]) => ({ name, state: 'refused' as const, why })),
+    ];
+  }
+
+  get refused(): string[] {
+    return [...this.#refused.keys()];
+  }
+
+  isAlive(name: string): boolean {
+    return name === BASE_OBJECT || this.#modules.get(name)?.alive === true;
+  }
+
+  /** Null for `base`, undefined for what is not loaded. */
+  phase(name: string): ModulePhase | null {
+    return name === BASE_OBJECT ? null : (this.#modules.get(name)?.phase ?? null);
+  }
+
+  /** Whether a thread that declares functions of this module makes it come. */
+  isNew(name: string): boolean {
+    return name !== BASE_OBJECT && !this.#modules.has(name) && !this.#gone.has(name) && !this.#refused.has(name);
+  }
+
+  come(name: string): void {
+    this.#gone.delete(name);
+    this.#refused.delete(name);
+    this.#modules.set(name, { name, phase: 'coming', alive: true });
+    this.#announce('module', { name, phase: 'coming' });
+  }
+
+  live(name: string): void {
+    this.#modules.get(name)!.phase = 'live';
+    this.#announce('module', { name, phase: 'live' });
+  }
+
+  go(name: string): void {
+    this.#modules.get(name)!.phase = 'going';
+    this.#announce('module', { name, phase: 'going' });
+  }
+
+  /** Its exit has run: nobody uses it any more. */
+  die(name: string): void {
+    this.#modules.get(name)!.alive = false;
+  }
+
+  leave(name: string): void {
+    this.#modules.delete(name);
+    this.#gone.add(name);
+    this.#announce('module', { name, phase: 'gone' });
+  }
+
+  /** `why`: for the tasks of workers that need it; null if only the application asked for it, and was told. */
+  refuse(name: string, why: string | null): void {
+    this.#modules.delete(name);
+    if (why !== null) this.#refused.set(name, why);
+    this.#announce('module', { name, phase: 'refused' });
+  }
+
+  /** Lets workers ask for it again. */
+  forgive(name: string): void {
+    this.#refused.delete(name);
+  }
+}

@@ -1,0 +1,403 @@
+/**
+ * Owns the list of patches and the order of operations of every transition (livepatch-semantics, section 2). Its caller holds the
+ * coordinator's mutex in every method; only the waiting for threads in between runs without it. Writes shared memory only through threads.ts
+ * and the registrar. Imports the rest of the coordinator's side but coordinator.ts.
+ */
+import { describe, ShadowError } from '../errors.js';
+import type { ShadowStore } from '../shadow/store.js';
+import { checkBlocked, checkIdle, checkName, requireEnabled, requirePending } from './admission.js';
+import { CallbackRunner } from './callbacks.js';
+import { Collector } from './collector.js';
+import { Completion } from './completion.js';
+import type { Deadline } from './deadline.js';
+import { PatchEntry } from './entry.js';
+import type { Announce, TransitionPhase } from './events.js';
+import { NO_TRANSITION, PATCHING, UNPATCHING } from './line.js';
+import type { PatchReference } from './manifest.js';
+import { Migrator } from './migrations.js';
+import { ModuleKeeper } from './module-keeper.js';
+import { ModuleTable } from './modules.js';
+import { ObjectKeeper } from './objects.js';
+import type { Patch, StateEntry } from './patch.js';
+import { Redirection } from './redirection.js';
+import { Registrar } from './registrar.js';
+import { checkStates, StateTable } from './states.js';
+import { type Progress, Threads, type ThreadsOptions } from './threads.js';
+import { type Arrangement, directionName, references, Transition, type TransitionResult } from './transition.js';
+
+/** Runs work under the coordinator's mutex when its turn comes. Rejects with what it throws, or with ERR_PATCH_CLOSED. */
+export type Exclusive = <T>(work: () => Promise<T>) => Promise<T>;
+
+export class Operations {
+  readonly threads: Threads;
+  readonly modules: ModuleTable;
+  readonly keeper: ModuleKeeper;
+  readonly registrar: Registrar;
+  readonly #announce: Announce;
+  readonly #exclusive: Exclusive;
+  readonly #warn: (error: ShadowError) => void;
+  readonly #collector: Collector;
+  readonly #objects: ObjectKeeper;
+  readonly #states: StateTable;
+  readonly #completion: Completion;
+  readonly #redirection = new Redirection();
+  readonly #migrator: Migrator;
+  /** In the order of enabling, those in transition included. */
+  #list: PatchEntry[] = [];
+  #transition: Transition | undefined;
+  /** What the threads run when no transition is pending. */
+  #settled: Arrangement = { version: 0, stack: [] };
+  #lastSerial = 0;
+  #lastVersion = 0;
+
+  constructor(store: ShadowStore, options: ThreadsOptions, announce: Announce, warn: (error: ShadowError) => void, exclusive: Exclusive) {
+    this.#announce = announce;
+    this.#exclusive = exclusive;
+    this.#warn = warn;
+    this.#collector = new Collector(announce, warn);
+    this.registrar = new Registrar(store, this.#collector, announce);
+    this.modules = new ModuleTable(announce);
+    const callbacks = new CallbackRunner(store, announce, warn, (id) => this.previousState(id));
+    this.#states = new StateTable(callbacks, this.registrar);
+    this.#objects = new ObjectKeeper(callbacks, this.registrar, this.modules, announce, (name) => this.#redirection.obstacle(name));
+    this.#completion = new Completion(this.#objects, this.#states, this.registrar, announce);
+    this.#migrator = new Migrator(store, announce, warn, () => {
+      this.#background(() => {
+        if (this.#transition === undefined) this.#settle();
+        return Promise.resolve();
+      });
+    });
+    this.threads = new Threads(store, options, {
+      modules: () => this.modules.entries,
+      onModules: (names) => {
+        if (this.keeper.declare(names)) this.#background(() => this.keeper.admit());
+      },
+      onLateFailure: warn,
+      onPoke: (attempt, stragglers) => {
+        if (this.#transition !== undefined) announce('poke', { patch: this.#transition.entry.name, attempt, stragglers });
+      },
+    });
+    this.keeper = new ModuleKeeper(
+      this.modules,
+      this.#objects,
+      {
+        list: () => this.#list,
+        inTransition: (entry) => this.#transition?.entry === entry,
+        retell: () => {
+          this.threads.retell();
+        },
+      },
+      announce,
+      warn,
+    );
+  }
+
+  get list(): readonly PatchEntry[] {
+    return this.#list;
+  }
+
+  get transition(): Transition | undefined {
+    return this.#transition;
+  }
+
+  /**
+   * Loads a patch everywhere and starts the transition to it. @returns when it is pending
+   * @throws everything that `Coordinator.enable` says about nothing having changed
+   */
+  async enable(patch: Patch, source: { readonly url: string; readonly code: string | null }, deadline: Deadline): Promise<Transition> {
+    const startedAt = performance.now();
+    this.#admit(patch);
+    const entry = new PatchEntry(patch, { serial: ++this.#lastSerial, name: patch.name, ...source }, ++this.#lastVersion);
+    const replaced = patch.replace ? [...this.#list] : [];
+    const after = { version: entry.version, stack: patch.replace ? [entry] : [...this.#list, entry] };
+    const migrations = this.#migrator.plan(after.stack, replaced);
+    const transition = new Transition(
+      entry,
+      replaced.length > 0 ? 'replace' : 'enable',
+      this.#settled,
+      after,
+      replaced,
+      migrations,
+      startedAt,
+    );
+    this.#report(transition, 'load', { switched: 0, threads: this.threads.progress().threads });
+    try {
+      await this.#load(entry, deadline);
+      await this.#prepare(transition);
+    } catch (error) {
+      this.#report(transition, 'failed');
+      throw error;
+    }
+    entry.enabled = true;
+    this.#start(transition);
+    return transition;
+  }
+
+  /** Starts the transition away from a patch, or turns round the one to it. @throws what `Coordinator.disable` says */
+  async disable(name: string): Promise<Transition> {
+    const entry = requireEnabled(this.#list, name);
+    if (this.#transition?.entry === entry) return this.reverse();
+    checkIdle(this.#transition, `disable ${describe(name)}`);
+    checkBlocked(this.#states, entry);
+    const rest = this.#list.filter((other) => other !== entry);
+    const number = ++this.#lastVersion;
+    const after = { version: rest.length === 0 ? 0 : number, stack: rest };
+    const migrations = this.#migrator.plan(rest, [entry]);
+    const transition = new Transition(entry, 'disable', this.#settled, after, [], migrations, performance.now());
+    this.#begin(transition);
+    transition.leaving = this.#states.leaving([entry]);
+    await this.#states.prepareRelease(transition.leaving);
+    for (const record of this.#objects.loaded(entry)) await this.#objects.preUnpatch(entry, record);
+    entry.enabled = false;
+    this.#start(transition);
+    return transition;
+  }
+
+  /** Turns the pending transition round. `cause`: what those are told who waited for the other end. */
+  reverse(cause?: ShadowError): Transition {
+    const transition = requirePending(this.#transition, 'reverse');
+    const { entry, direction } = transition;
+    if (transition.migrated)
+      throw new ShadowError(
+        'ERR_PATCH_NO_TRANSITION',
+        `patch ${describe(entry.name)} cannot be reversed any more: variables are being migrated`,
+      );
+    if (direction === PATCHING) checkBlocked(this.#states, entry);
+    const to = direction === PATCHING ? UNPATCHING : PATCHING;
+    transition.direction = to;
+    transition.cause = cause;
+    entry.enabled = to === PATCHING;
+    this.threads.line.direction = to;
+    const from = directionName(direction);
+    this.#announce('milestone', { milestone: 'transition-reverse', patch: entry.name, from, to: directionName(to) });
+    this.#announce('milestone', { milestone: 'transition-start', patch: entry.name, direction: directionName(to) });
+    this.threads.order(transition.order(this.#migrator.retained));
+    this.#report(transition, 'reverse');
+    return transition;
+  }
+
+  /** Lets the pending transition end without those threads that have not switched. */
+  force(reason: string): Transition {
+    const transition = requirePending(this.#transition, 'force');
+    const { entry, direction, replaced } = transition;
+    transition.forced = reason;
+    entry.forced = reason;
+    // Whose code may still run somewhere: of a patch that goes, or of those that it replaces.
+    const going = direction === UNPATCHING ? [entry] : replaced;
+    for (const other of going) {
+      other.forced = reason;
+      this.registrar.pin(other, reason);
+    }
+    this.#announce('milestone', { milestone: 'forced', patch: entry.name, reason });
+    this.#migrate(transition);
+    this.threads.order(transition.order(this.#migrator.retained));
+    this.#report(transition, 'forced');
+    return transition;
+  }
+
+  /** Says how the pending transition is getting on. */
+  report(phase: TransitionPhase): void {
+    if (this.#transition !== undefined) this.#report(this.#transition, phase);
+  }
+
+  setRedirection(on: boolean): void {
+    this.#redirection.switch(on, this.#list);
+  }
+
+  /** The newest patch older than the one in transition tells (klp_get_prev_state). */
+  previousState(id: number): StateEntry | undefined {
+    const pending = this.#transition?.entry;
+    if (pending === undefined) {
+      process.emitWarning(`getPrevState(${id}) means something only while a transition is under way`, { type: 'UmbraWarning' });
+      return undefined;
+    }
+    const older = this.#list.slice(0, this.#list.indexOf(pending));
+    return older.findLast((entry) => entry.state(id) !== undefined)?.state(id)?.entry;
+  }
+
+  async drained(): Promise<void> {
+    await this.#migrator.drained();
+    await this.#collector.drained();
+  }
+
+  #admit(patch: Patch): void {
+    try {
+      checkStates(
+        this.#list.map((entry) => entry.patch),
+        patch,
+      );
+    } catch (error) {
+      this.#announce('milestone', { milestone: 'incompatible', patch: patch.name });
+      throw error;
+    }
+    checkIdle(this.#transition, `enable ${describe(patch.name)}`);
+    checkName(this.#list, patch.name);
+  }
+
+  async #load(entry: PatchEntry, deadline: Deadline): Promise<void> {
+    this.#redirection.checked = await this.threads.load(entry.reference, deadline);
+    try {
+      await this.keeper.admit(); // modules of threads that were starting when the patch was asked for
+      this.#redirection.checkFunctions(entry, this.#objects.loaded(entry));
+    } catch (error) {
+      this.#settle();
+      throw error;
+    }
+  }
+
+  /** Everything that comes before any thread may switch. If somebody refuses, all is as before. */
+  async #prepare(transition: Transition): Promise<void> {
+    const { entry, replaced } = transition;
+    this.#announce('milestone', { milestone: 'enable-begin', patch: entry.name });
+    this.#list.push(entry);
+    this.#begin(transition);
+    try {
+      await this.#takeStates(entry);
+      transition.leaving = this.#states.leaving(replaced);
+      await this.#states.prepareRelease(transition.leaving);
+      for (const record of this.#objects.loaded(entry)) await this.#objects.apply(entry, record);
+    } catch (error) {
+      this.#announce('milestone', { milestone: 'enable-failed', patch: entry.name });
+      this.#announce('milestone', { milestone: 'transition-cancel', patch: entry.name });
+      transition.direction = UNPATCHING;
+      await this.#completion.leave(transition, this.#delist);
+      this.#end(transition);
+      this.#settle();
+      throw error;
+    }
+  }
+
+  async #takeStates(entry: PatchEntry): Promise<void> {
+    try {
+      await this.#states.take(entry);
+    } catch (error) {
+      this.#announce('milestone', { milestone: 'pre-patch-failed', patch: entry.name, object: null });
+      throw error;
+    }
+  }
+
+  #begin(transition: Transition): void {
+    const { entry, direction } = transition;
+    this.#transition = transition;
+    entry.transition = true;
+    this.#announce('milestone', { milestone: 'transition-init', patch: entry.name, direction: directionName(direction) });
+  }
+
+  #start(transition: Transition): void {
+    const { entry, direction } = transition;
+    this.threads.line.direction = direction;
+    this.#announce('milestone', { milestone: 'transition-start', patch: entry.name, direction: directionName(direction) });
+    this.threads.order(transition.order(this.#migrator.retained));
+    void this.#drive(transition);
+  }
+
+  /** Waits for the threads, and completes when they have done their part. */
+  async #drive(transition: Transition): Promise<void> {
+    let started = false;
+    try {
+      while (this.#transition === transition) {
+        await this.threads.obeyed((progress) => {
+          this.#report(transition, started ? 'progress' : 'start', progress);
+          started = true;
+        });
+        await this.#exclusive(async () => {
+          if (this.threads.isObeyed()) await this.#advance(transition);
+        });
+      }
+    } catch (error) {
+      transition.fail(error as Error);
+    }
+  }
+
+  /** Work under the mutex that nobody waits for; nothing remains to be done when the coordinator is closed. */
+  #background(work: () => Promise<void>): void {
+    this.#exclusive(work).catch((error: unknown) => {
+      if (!(error instanceof ShadowError && error.code === 'ERR_PATCH_CLOSED')) this.#warn(error as ShadowError);
+    });
+  }
+
+  async #advance(transition: Transition): Promise<void> {
+    if (transition.order([]).mode === 'hold') {
+      try {
+        this.#migrate(transition);
+        this.threads.order(transition.order(this.#migrator.retained));
+      } catch (error) {
+        transition.migrated = false; // no version came into force: there is a way back
+        this.reverse(error as ShadowError);
+      }
+      return;
+    }
+    const { entry, target } = transition;
+    const workers = this.threads.progress().switched;
+    if (transition.direction === PATCHING) await this.#completion.arrive(transition, this.#delist);
+    else await this.#completion.leave(transition, this.#delist);
+    this.#end(transition);
+    this.#settled = target;
+    this.#settle();
+    await this.keeper.reconsider();
+    this.#report(transition, 'complete');
+    const result: TransitionResult = {
+      patch: entry.name,
+      kind: transition.kind,
+      reversed: transition.reversed,
+      forced: transition.forced,
+      milliseconds: performance.now() - transition.startedAt,
+      workers,
+    };
+    transition.end(result, () => {
+      const what = `the transition of patch ${describe(entry.name)} was reversed`;
+      return new ShadowError('ERR_PATCH_REVERSED', `${what} before it was complete; all is as before`);
+    });
+  }
+
+  readonly #delist = (entries: readonly PatchEntry[]): void => {
+    this.#list = this.#list.filter((entry) => !entries.includes(entry));
+  };
+
+  #end({ entry, direction }: Transition): void {
+    this.#transition = undefined;
+    entry.transition = false;
+    this.threads.line.direction = NO_TRANSITION;
+    this.#announce('milestone', { milestone: 'transition-done', patch: entry.name, direction: directionName(direction) });
+  }
+
+  /** Tells the threads what they run anyway, so that they let go of what they need no longer. */
+  #settle(): void {
+    const { version } = this.#settled;
+    this.threads.order({
+      version,
+      stack: references(this.#settled),
+      mode: 'gate',
+      standby: this.#retained(),
+      candidate: null,
+    });
+    this.#migrator.know(this.#list);
+  }
+
+  #retained(): PatchReference[] {
+    const stack = references(this.#settled);
+    return this.#migrator.retained.filter((reference) => !stack.includes(reference));
+  }
+
+  /** Every thread is drained, or was forced. */
+  #migrate(transition: Transition): void {
+    if (transition.migrated || transition.reversed || transition.migrations.length === 0) return;
+    transition.migrated = true;
+    const { before, after } = transition;
+    this.#migrator.know([...before.stack, ...after.stack]);
+    this.#migrator.begin(transition.migrations, [...before.stack, ...after.stack]);
+  }
+
+  #report(transition: Transition, phase: TransitionPhase, progress: Progress = this.threads.progress()): void {
+    const { entry, kind, startedAt } = transition;
+    const { switched, threads: workers } = progress;
+    this.#announce('transition', {
+      patch: entry.name,
+      kind,
+      phase,
+      switched,
+      workers,
+      milliseconds: performance.now() - startedAt,
+    });
+  }
+}

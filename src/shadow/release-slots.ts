@@ -1,0 +1,57 @@
+/**
+ * Owns the way of a type slot back to reuse. Writes type slots; every function here is called by the holder of TYPE_LOCK. Imports memory, slots, tags.
+ *
+ * The counters of a slot are spread over the thread slots and written by their threads alone, so they cannot be set to zero. A slot whose variables were
+ * migrated away hands its count to the slot behind which it stands, by way of TYPE_LIVE_BASE; its own sum is zero then. That takes that nobody counts in it
+ * any more: all of its variables are gone, and whoever made them go has counted that.
+ */
+import { graceHorizon, isPast, retirementEpoch } from '../memory/grace.js';
+import { Layout, type TypeSlot } from '../memory/layout.js';
+import type { Memory } from '../memory/reservation.js';
+import { createdCount, newerThan, standingCount, typeAddress, typeState } from './slots.js';
+import { nextTag } from './tags.js';
+
+/** Frees the slots behind the one in force, in which no variable stands any more, and that slot itself if its id was collected. */
+export function releaseSlots(memory: Memory, inForce: TypeSlot, older: readonly TypeSlot[], collected: boolean): void {
+  const { words } = memory;
+  const address = typeAddress(memory, inForce);
+  for (const slot of older) handOver(memory, slot, inForce);
+  words[address + Layout.TYPE_PREVIOUS] = 0;
+  words[address + Layout.TYPE_MIGRATED] = 0;
+  for (const slot of collected ? [inForce, ...older] : older) free(memory, slot);
+  if (older.length > 0) Atomics.add(words, Layout.TYPE_EPOCH, 1); // bindings look into fewer slots from now on
+}
+
+/** Frees every slot of an older version whose last variable has gone by itself. */
+export function releaseVacated(memory: Memory): void {
+  const { words } = memory;
+  let horizon: number | undefined;
+  for (let slot = Layout.TYPE_SLOT_NAMES + 1; slot < words[Layout.TYPE_HIGH]!; slot++) {
+    if (typeState(memory, slot) !== Layout.TYPE_STATE_MIGRATING || standingCount(memory, slot) !== 0) continue;
+    // Once no thread is left that may have found the version in force, nothing comes into the slot, and its count only falls.
+    horizon ??= graceHorizon(memory);
+    if (!isPast(words[typeAddress(memory, slot) + Layout.TYPE_DEAD_EPOCH]!, horizon) || standingCount(memory, slot) !== 0) continue;
+    const newer = newerThan(memory, slot);
+    if (newer === 0) continue;
+    handOver(memory, slot, newer);
+    words[typeAddress(memory, newer) + Layout.TYPE_PREVIOUS] = words[typeAddress(memory, slot) + Layout.TYPE_PREVIOUS]!;
+    free(memory, slot);
+    Atomics.add(words, Layout.TYPE_EPOCH, 1);
+  }
+}
+
+function free(memory: Memory, slot: TypeSlot): void {
+  const { words } = memory;
+  const address = typeAddress(memory, slot);
+  words[address + Layout.TYPE_DEAD_EPOCH] = retirementEpoch(words);
+  Atomics.store(words, address + Layout.TYPE_TAG, nextTag(words[address + Layout.TYPE_TAG]!, Layout.TYPE_STATE_FREE));
+}
+
+/** Moves the count of a slot to a newer one of its id. */
+function handOver(memory: Memory, slot: TypeSlot, newer: TypeSlot): void {
+  const { words } = memory;
+  const count = createdCount(memory, slot);
+  Atomics.sub(words, typeAddress(memory, slot) + Layout.TYPE_LIVE_BASE, count);
+  Atomics.add(words, typeAddress(memory, newer) + Layout.TYPE_LIVE_BASE, count);
+  Atomics.add(words, typeAddress(memory, newer) + Layout.TYPE_MIGRATED, count);
+}
