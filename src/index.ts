@@ -19,11 +19,11 @@ export type { PatchSource } from './livepatch/loader.js';
 export type { MigratedEvent } from './livepatch/migrations.js';
 export type { ModuleInfo } from './livepatch/modules.js';
 export type { CoordinatorOptions } from './livepatch/options.js';
+export { definePatch } from './livepatch/define-patch.js';
 export {
   type CallbackContext,
   type Callbacks,
   type Consistency,
-  definePatch,
   type Migrate,
   type ModulePhase,
   type PatchCallbacks,

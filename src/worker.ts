@@ -3,11 +3,11 @@ export { ShadowError, type ErrorCode } from './errors.js';
 export { attach, type Attached, currentVersion, intercept, safepoint, task, type TaskOptions, waitForWork } from './livepatch/attach.js';
 export { patchable } from './livepatch/functions.js';
 export type { InterceptOptions } from './livepatch/intercept.js';
+export { definePatch } from './livepatch/define-patch.js';
 export {
   type CallbackContext,
   type Callbacks,
   type Consistency,
-  definePatch,
   type Migrate,
   type ModulePhase,
   type Patch,

@@ -45,6 +45,14 @@ export class Coordinator extends CoordinatorEmitter {
     return inspectPatches(list, modules, transition, this.#threads.agents());
   }
 
+  /** One of `patches`. @throws ERR_PATCH_NOT_ENABLED */
+  inspect(name: string): PatchInfo {
+    const found = this.patches.find((info) => info.name === name);
+    if (found !== undefined) return found;
+    const names = this.patches.map((info) => describe(info.name)).join(', ') || 'none';
+    throw new ShadowError('ERR_PATCH_NOT_ENABLED', `no patch named ${describe(name)} is enabled; enabled are: ${names}`);
+  }
+
   /** The pending transition. */
   get transition(): TransitionInfo | null {
     return this.#operations.transition?.info ?? null;

@@ -8,7 +8,6 @@ import type { ShadowStore } from '../shadow/store.js';
 import { checkBlocked, checkIdle, checkName, requireEnabled, requirePending } from './admission.js';
 import { CallbackRunner } from './callbacks.js';
 import { Collector } from './collector.js';
-import { Completion } from './completion.js';
 import type { Deadline } from './deadline.js';
 import { PatchEntry } from './entry.js';
 import type { Announce, TransitionPhase } from './events.js';
@@ -21,6 +20,7 @@ import { ObjectKeeper } from './objects.js';
 import type { Patch, StateEntry } from './patch.js';
 import { Redirection } from './redirection.js';
 import { Registrar } from './registrar.js';
+import { Stages } from './stages.js';
 import { checkStates, StateTable } from './states.js';
 import { type Progress, Threads, type ThreadsOptions } from './threads.js';
 import { type Arrangement, directionName, references, Transition, type TransitionResult } from './transition.js';
@@ -39,7 +39,7 @@ export class Operations {
   readonly #collector: Collector;
   readonly #objects: ObjectKeeper;
   readonly #states: StateTable;
-  readonly #completion: Completion;
+  readonly #stages: Stages;
   readonly #redirection = new Redirection();
   readonly #migrator: Migrator;
   /** In the order of enabling, those in transition included. */
@@ -60,7 +60,7 @@ export class Operations {
     const callbacks = new CallbackRunner(store, announce, warn, (id) => this.previousState(id));
     this.#states = new StateTable(callbacks, this.registrar);
     this.#objects = new ObjectKeeper(callbacks, this.registrar, this.modules, announce, (name) => this.#redirection.obstacle(name));
-    this.#completion = new Completion(this.#objects, this.#states, this.registrar, announce);
+    this.#stages = new Stages(this.#objects, this.#states, this.registrar, announce);
     this.#migrator = new Migrator(store, announce, warn, () => {
       this.#background(() => {
         if (this.#transition === undefined) this.#settle();
@@ -145,9 +145,7 @@ export class Operations {
     const migrations = this.#migrator.plan(rest, [entry]);
     const transition = new Transition(entry, 'disable', this.#settled, after, [], migrations, performance.now());
     this.#begin(transition);
-    transition.leaving = this.#states.leaving([entry]);
-    await this.#states.prepareRelease(transition.leaving);
-    for (const record of this.#objects.loaded(entry)) await this.#objects.preUnpatch(entry, record);
+    await this.#stages.prepareToLeave(transition);
     entry.enabled = false;
     this.#start(transition);
     return transition;
@@ -180,6 +178,7 @@ export class Operations {
   force(reason: string): Transition {
     const transition = requirePending(this.#transition, 'force');
     const { entry, direction, replaced } = transition;
+    this.#migrate(transition);
     transition.forced = reason;
     entry.forced = reason;
     // Whose code may still run somewhere: of a patch that goes, or of those that it replaces.
@@ -189,7 +188,6 @@ export class Operations {
       this.registrar.pin(other, reason);
     }
     this.#announce('milestone', { milestone: 'forced', patch: entry.name, reason });
-    this.#migrate(transition);
     this.threads.order(transition.order(this.#migrator.retained));
     this.#report(transition, 'forced');
     return transition;
@@ -247,31 +245,19 @@ export class Operations {
 
   /** Everything that comes before any thread may switch. If somebody refuses, all is as before. */
   async #prepare(transition: Transition): Promise<void> {
-    const { entry, replaced } = transition;
+    const { entry } = transition;
     this.#announce('milestone', { milestone: 'enable-begin', patch: entry.name });
     this.#list.push(entry);
     this.#begin(transition);
     try {
-      await this.#takeStates(entry);
-      transition.leaving = this.#states.leaving(replaced);
-      await this.#states.prepareRelease(transition.leaving);
-      for (const record of this.#objects.loaded(entry)) await this.#objects.apply(entry, record);
+      await this.#stages.prepare(transition);
     } catch (error) {
       this.#announce('milestone', { milestone: 'enable-failed', patch: entry.name });
       this.#announce('milestone', { milestone: 'transition-cancel', patch: entry.name });
       transition.direction = UNPATCHING;
-      await this.#completion.leave(transition, this.#delist);
+      await this.#stages.leave(transition, this.#delist);
       this.#end(transition);
       this.#settle();
-      throw error;
-    }
-  }
-
-  async #takeStates(entry: PatchEntry): Promise<void> {
-    try {
-      await this.#states.take(entry);
-    } catch (error) {
-      this.#announce('milestone', { milestone: 'pre-patch-failed', patch: entry.name, object: null });
       throw error;
     }
   }
@@ -329,8 +315,8 @@ export class Operations {
     }
     const { entry, target } = transition;
     const workers = this.threads.progress().switched;
-    if (transition.direction === PATCHING) await this.#completion.arrive(transition, this.#delist);
-    else await this.#completion.leave(transition, this.#delist);
+    if (transition.direction === PATCHING) await this.#stages.arrive(transition, this.#delist);
+    else await this.#stages.leave(transition, this.#delist);
     this.#end(transition);
     this.#settled = target;
     this.#settle();

@@ -17,8 +17,8 @@ export interface Version {
 export class Pin {
   readonly first: Version;
   readonly second: Version;
-  /** What tasks start on; turns back to the first version when the switch is reversed. */
-  target: Version;
+  /** What tasks start on. */
+  #target: Version;
   readonly #mark = new AsyncLocalStorage<boolean>();
   /** Tasks in flight on the second version. */
   #marked = 0;
@@ -26,7 +26,7 @@ export class Pin {
   constructor(first: Version, second: Version) {
     this.first = first;
     this.second = second;
-    this.target = second;
+    this.#target = second;
     installBeside(second.stack, () => this.#mark.getStore() === true);
   }
 
@@ -40,9 +40,16 @@ export class Pin {
     return [this.first, this.second].find((version) => version.number === number);
   }
 
+  /** Has tasks from now on start on the version of this number: the first one again when the switch is reversed. False if there is none. */
+  aim(number: number): boolean {
+    const target = this.versionOf(number);
+    if (target !== undefined) this.#target = target;
+    return target !== undefined;
+  }
+
   /** Runs one task from beginning to end on the target version. */
   async run<T>(task: () => T | PromiseLike<T>): Promise<T> {
-    const marked = this.target === this.second;
+    const marked = this.#target === this.second;
     if (marked) this.#marked++;
     try {
       return await this.#mark.run(marked, task);

@@ -34,6 +34,7 @@ type Step = (this: unknown, value?: unknown) => unknown;
 type Reaction = ((value: unknown) => unknown) | null | undefined;
 
 const GENERATORS: readonly unknown[] = [function* (): Generator {}, async function* (): AsyncGenerator {}].map(Object.getPrototypeOf);
+// eslint-disable-next-line @typescript-eslint/unbound-method -- it is applied
 const nativeThen = Promise.prototype.then as Then;
 /** A generator that was given up half-way never ends; nor does a thenable that nobody waits for. */
 const abandoned = new FinalizationRegistry<Suspension>((suspension) => {
@@ -75,9 +76,9 @@ function derived(counter: number, promise: Promise<unknown>): Promise<unknown> {
       throw error;
     },
   );
+  if (Reflect.ownKeys(promise).length === 0) return answer;
   // Some libraries hang more on their promises: a process to kill, a stream to read.
-  for (const key of Reflect.ownKeys(promise)) Object.defineProperty(answer, key, Object.getOwnPropertyDescriptor(promise, key)!);
-  return answer;
+  return Object.defineProperties(answer, Object.getOwnPropertyDescriptors(promise));
 }
 
 /**
@@ -85,14 +86,15 @@ function derived(counter: number, promise: Promise<unknown>): Promise<unknown> {
  * asked, and if not the rejection is said again, until somebody does.
  */
 function observed(suspension: Suspension, promise: Promise<unknown>): Promise<unknown> {
-  const { then } = promise as { readonly then: unknown };
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- it is applied
+  const then = promise.then as Then;
   let handled = false;
   let said: Promise<never> | undefined;
   if (Object.isExtensible(promise)) {
     hide(promise, 'then', function (this: unknown, ...reactions: unknown[]): unknown {
       handled = true;
       said?.catch(() => undefined);
-      return Reflect.apply(then as Then, this, reactions);
+      return Reflect.apply(then, this, reactions) as unknown;
     });
   } else {
     handled = true;

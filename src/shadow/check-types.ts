@@ -20,7 +20,10 @@ export function checkTypes(memory: Memory, found: Counts, leftOvers: Counts, rep
     const state = typeState(memory, slot);
     if (state === Layout.TYPE_STATE_MIGRATING && newerThan(memory, slot) === 0)
       report('type', address, `type ${id}: slot ${slot} has an older version, but stands behind no other`);
-    if (state !== Layout.TYPE_STATE_FREE && !isHead(memory, slot)) continue;
+    const head = isHead(memory, slot);
+    if (state === Layout.TYPE_STATE_SUCCESSOR && !head && (found.get(slot) ?? 0) > 0)
+      report('type', address, `type ${id}: slot ${slot} has variables, but is not in force yet`);
+    if (state !== Layout.TYPE_STATE_FREE && !head) continue;
     const slots = state === Layout.TYPE_STATE_FREE ? [slot] : chainOf(memory, slot, report);
     if (state === Layout.TYPE_STATE_LIVE || state === Layout.TYPE_STATE_SUCCESSOR) {
       if (inForce.has(id)) report('type', address, `type ${id}: slots ${inForce.get(id)} and ${slot} are both in force`);

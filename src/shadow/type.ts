@@ -107,8 +107,8 @@ export class ShadowType<F extends Fields = Fields, Data = unknown> {
     this.ctor = ctor as typeof this.ctor;
     this.dtor = dtor as typeof this.dtor;
     this.previous = previous as AnyShadowType | undefined;
-    this.migrate = migrate as MigrateFunction | undefined;
-    this.migrateBack = migrateBack as MigrateFunction | undefined;
+    this.migrate = migrate;
+    this.migrateBack = migrateBack;
     this.$atomics = layout.atomics;
   }
 }

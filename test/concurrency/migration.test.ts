@@ -6,6 +6,8 @@ import type { Parent } from '../../src/shadow/objects.js';
 import { typeAddress } from '../../src/shadow/slots.js';
 import { ShadowStore } from '../../src/shadow/store.js';
 import { defineShadowType } from '../../src/shadow/type.js';
+import { withoutWaiting } from '../shadow/fixtures/setup.js';
+import { nameOf } from './payload.js';
 import { afterDeath, damage, type Death, deathsDuring } from './snapshots.js';
 import { settled } from './settled.js';
 import { beforeRead } from './staged.js';
@@ -16,7 +18,7 @@ const v1 = defineShadowType({
   id: 0x301,
   fields: { value: 'u32' },
   dtor(parent, view) {
-    destroyed.push(`v1 ${String(parent)} ${view.value}`);
+    destroyed.push(`v1 ${nameOf(parent)} ${view.value}`);
   },
 });
 const v2 = defineShadowType({
@@ -24,7 +26,7 @@ const v2 = defineShadowType({
   version: 2,
   fields: { value: 'f64' },
   dtor(parent, view) {
-    destroyed.push(`v2 ${String(parent)} ${view.value}`);
+    destroyed.push(`v2 ${nameOf(parent)} ${view.value}`);
   },
   previous: v1,
   migrate(parent, old, view) {
@@ -127,14 +129,16 @@ void describe('staged interleavings: migration', () => {
     for (let parent = 1000; parent < 1100; parent++) store.alloc(parent, v1);
     const { store: original } = Atomics as unknown as Record<'store', (array: Int32Array, word: number, value: number) => number>;
     let steps = 0;
+    let next = 1000;
     const look = (): void => {
       Object.assign(Atomics, { store: original });
       steps++;
-      for (const type of [v1, v2]) {
+      // Version 1 once more, after a thread with version 2 may have migrated.
+      for (const type of [v1, v2, v1]) {
         let value: number | undefined;
         const code = codeOf(() => (value = other.get(1, type)?.value));
         assert.equal(code === 'ERR_SHADOW_VERSION' || value === 5 || value === 50, true, `${code}, ${value} at step ${steps}`);
-        const parent = 1000 + 2 * steps + (type === v1 ? 0 : 1);
+        const parent = next++;
         const looks: Record<string, () => unknown> = {
           has: () => other.has(2, type),
           getMany: () => other.getMany([2], type)[0] !== undefined,
@@ -194,12 +198,32 @@ void describe('staged interleavings: migration', () => {
     });
     const { store, other } = pair(context);
     store.internals.registry.register('patch', 'other object', [first]);
-    ctor.meanwhile = () => store.internals.registry.changeVersion(second);
+    ctor.meanwhile = () => {
+      store.internals.registry.changeVersion(second);
+      assert.deepEqual(
+        store.internals.registry.versionsStored(0x302),
+        [2, 1],
+        'the slot of version 1 is kept, though nothing stands in it yet',
+      );
+    };
     other.alloc(1, first);
     ctor.meanwhile = () => undefined;
     assert.equal(store.get(1, second)?.value, 3);
     settled(store, 5);
   });
+});
+
+test('a migration waits for whoever holds the lock of the old variable', (context) => {
+  const { store, other } = pair(context, false);
+  const view = other.get(1, v1)!;
+  store.internals.registry.changeVersion(v2);
+  other.withLock(view, () => {
+    assert.throws(() => withoutWaiting(() => store.get(1, v2)), /deadlock/);
+    assert.equal(view.value, 5);
+    view.value = 6;
+  });
+  assert.equal(store.get(1, v2)?.value, 60);
+  settled(store, 4);
 });
 
 void describe('deaths in the middle of a migration', () => {

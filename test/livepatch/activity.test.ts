@@ -11,7 +11,8 @@ import { activationNames, claimCounter, counters, isRaised, moveCounters, releas
 import { install } from '../../src/livepatch/chains.js';
 import { patchable } from '../../src/livepatch/functions.js';
 import { LoadedPatch } from '../../src/livepatch/loaded.js';
-import { definePatch, type PatchFunction, withOriginal } from '../../src/livepatch/patch.js';
+import { definePatch } from '../../src/livepatch/define-patch.js';
+import { type PatchFunction, withOriginal } from '../../src/livepatch/patch.js';
 import { Layout } from '../../src/memory/layout.js';
 import { until } from './fixtures/setup.js';
 import { signal } from './fixtures/signal.js';

@@ -307,6 +307,8 @@ test('patches are shown as plain data, in transition as well', async (t) => {
     workers: [{ thread, patchState: 0, version: 0, tasks: 1 }],
   };
   assert.deepEqual(JSON.parse(JSON.stringify(coordinator.patches)), [expected]);
+  assert.deepEqual(coordinator.inspect('a'), expected);
+  assert.throws(() => coordinator.inspect('b'), coded('ERR_PATCH_NOT_ENABLED', /"b".*"a"/));
   const { milliseconds, ...transition } = coordinator.transition!;
   assert.deepEqual(transition, { patch: 'a', kind: 'enable', direction: 'patching', reversed: false });
   assert.ok(milliseconds >= 0);

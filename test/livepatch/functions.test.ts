@@ -5,7 +5,8 @@ import { install, setLive } from '../../src/livepatch/chains.js';
 import { undeclared } from '../../src/livepatch/declared.js';
 import { patchable } from '../../src/livepatch/functions.js';
 import { LoadedPatch } from '../../src/livepatch/loaded.js';
-import { definePatch, type PatchFunction, type WithOriginal, withOriginal } from '../../src/livepatch/patch.js';
+import { definePatch } from '../../src/livepatch/define-patch.js';
+import { type PatchFunction, type WithOriginal, withOriginal } from '../../src/livepatch/patch.js';
 import { coded } from './fixtures/setup.js';
 
 type Replacements = Record<string, PatchFunction | WithOriginal>;

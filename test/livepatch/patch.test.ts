@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import type { ErrorCode } from '../../src/errors.js';
-import { definePatch, type PatchDeclaration, withOriginal } from '../../src/livepatch/patch.js';
+import { definePatch } from '../../src/livepatch/define-patch.js';
+import { type PatchDeclaration, withOriginal } from '../../src/livepatch/patch.js';
 import { defineShadowType } from '../../src/shadow/type.js';
 import { coded } from './fixtures/setup.js';
 

@@ -344,7 +344,11 @@ test('types: one slot of an id is in force, and those of older versions stand be
   assert.ok(rulesBrokenBy(store, [[at(inForce, Layout.TYPE_PREVIOUS), plain]]).includes('type'), 'behind it stands another id');
   assert.ok(rulesBrokenBy(store, [[at(inForce, Layout.TYPE_PREVIOUS), inForce]]).includes('type'), 'in a circle');
   assert.ok(rulesBrokenBy(store, [[at(inForce, Layout.TYPE_PREVIOUS), -5]]).includes('type'));
-  assert.ok(rulesBrokenBy(store, [inState(behind, Layout.TYPE_STATE_LIVE)]).includes('type'), 'two in force');
+  assert.ok(
+    rulesBrokenBy(store, [inState(behind, Layout.TYPE_STATE_LIVE)]).includes('type'),
+    'variables of a version that is not in force',
+  );
+  assert.ok(rulesBrokenBy(store, [[at(plain, Layout.TYPE_ID), 9]]).includes('type'), 'two in force');
   assert.ok(rulesBrokenBy(store, [inState(behind, Layout.TYPE_STATE_DYING)]).includes('type'));
   assert.deepEqual(rulesBrokenBy(store, [[at(behind, Layout.TYPE_MIGRATED), 2]]), ['count'], 'a slot that looks emptier than it is');
   assert.deepEqual(rulesBrokenBy(store, [[at(behind, Layout.TYPE_MIGRATED), 0]]), [], 'fuller, as after a death');

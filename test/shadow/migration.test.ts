@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
-import { ShadowError } from '../../src/errors.js';
+import type { ShadowError } from '../../src/errors.js';
 import { Layout } from '../../src/memory/layout.js';
 import { bytes } from '../../src/shadow/fields.js';
 import type { Parent } from '../../src/shadow/objects.js';
 import { ShadowStore } from '../../src/shadow/store.js';
 import { type AnyShadowType, defineShadowType } from '../../src/shadow/type.js';
+import { nameOf } from '../concurrency/payload.js';
 import { assertClean, assertEmpty, blockOf, coded, fill, MEBIBYTE, open, withoutWaiting } from './fixtures/setup.js';
 
 const calls: Parent[] = [];
@@ -19,7 +20,7 @@ const v1 = defineShadowType({
     view.count = count ?? 0;
   },
   dtor(parent, view) {
-    destroyed.push(`v1 ${String(parent)} ${view.count}`);
+    destroyed.push(`v1 ${nameOf(parent)} ${view.count}`);
   },
 });
 const v2 = defineShadowType({
@@ -27,7 +28,7 @@ const v2 = defineShadowType({
   version: 2,
   fields: { count: 'f64', label: bytes(200) },
   dtor(parent, view) {
-    destroyed.push(`v2 ${String(parent)} ${view.count}`);
+    destroyed.push(`v2 ${nameOf(parent)} ${view.count}`);
   },
   previous: v1,
   migrate(parent, old, view) {
@@ -88,7 +89,7 @@ void describe('lazy migration', () => {
       const store = populated();
       change(store, v2);
       PARENTS.forEach((parent, i) => {
-        assert.equal(access(store, parent), i + 0.5, `${name} of ${String(parent)}`);
+        assert.equal(access(store, parent), i + 0.5, `${name} of ${nameOf(parent)}`);
         assert.equal(access(store, parent), i + 0.5);
         assert.equal(store.get(parent, v2)!.count, i + 0.5);
       });

@@ -1,6 +1,7 @@
 /**
- * Owns the end of a transition (livepatch-semantics 2.3), in either direction, and that of one that was cancelled. Its caller holds the
- * coordinator's mutex. Touches shared memory only through objects.ts, states.ts and the registrar, which it imports.
+ * Owns what is done for a transition before any thread may switch, and after all have (livepatch-semantics 2.1, 2.3, 2.4), in either direction,
+ * a cancelled one included. Its caller holds the coordinator's mutex. Touches shared memory only through objects.ts, states.ts and the
+ * registrar, which it imports.
  */
 import type { PatchEntry } from './entry.js';
 import type { Announce } from './events.js';
@@ -9,7 +10,7 @@ import type { Registrar } from './registrar.js';
 import type { StateTable } from './states.js';
 import type { Transition } from './transition.js';
 
-export class Completion {
+export class Stages {
   readonly #objects: ObjectKeeper;
   readonly #states: StateTable;
   readonly #registrar: Registrar;
@@ -20,6 +21,28 @@ export class Completion {
     this.#states = states;
     this.#registrar = registrar;
     this.#announce = announce;
+  }
+
+  /** Before any thread runs the patch. @throws what refuses it; what has been done until then is left to `leave()` */
+  async prepare(transition: Transition): Promise<void> {
+    const { entry, replaced } = transition;
+    try {
+      await this.#states.take(entry);
+    } catch (error) {
+      this.#announce('milestone', { milestone: 'pre-patch-failed', patch: entry.name, object: null });
+      throw error;
+    }
+    transition.leaving = this.#states.leaving(replaced);
+    await this.#states.prepareRelease(transition.leaving);
+    for (const record of this.#objects.loaded(entry)) await this.#objects.apply(entry, record);
+  }
+
+  /** Before any thread leaves the patch. */
+  async prepareToLeave(transition: Transition): Promise<void> {
+    const { entry } = transition;
+    transition.leaving = this.#states.leaving([entry]);
+    await this.#states.prepareRelease(transition.leaving);
+    for (const record of this.#objects.loaded(entry)) await this.#objects.preUnpatch(entry, record);
   }
 
   /** Every thread runs the patch. `delist` takes patches off the list. */
