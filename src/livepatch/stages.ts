@@ -51,7 +51,7 @@ export class Stages {
     this.#announce('milestone', { milestone: 'transition-completing', patch: entry.name, direction: 'patching' });
     for (const older of replaced) {
       older.enabled = false;
-      await this.#states.release(older);
+      await this.#states.release(older, true);
     }
     // Their types go with them, though none of their callbacks run: every thread has left their code for good.
     for (const older of replaced) {
@@ -69,7 +69,7 @@ export class Stages {
     const { entry } = transition;
     entry.enabled = false;
     this.#announce('milestone', { milestone: 'transition-completing', patch: entry.name, direction: 'unpatching' });
-    await this.#states.release(entry);
+    await this.#states.release(entry, !transition.reversed);
     if (transition.reversed) await this.#states.keep(transition.leaving);
     for (const record of entry.objects) await this.#objects.leave(entry, record);
     delist([entry]);

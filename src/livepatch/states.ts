@@ -108,8 +108,11 @@ export class StateTable {
     }
   }
 
-  /** The patch gives up its states; those that nobody holds any more get postUnpatch, and then their variables are freed. */
-  async release(entry: PatchEntry): Promise<void> {
+  /**
+   * The patch gives up its states; those that nobody holds any more get postUnpatch, and then their variables are freed. `tookEffect`: false if
+   * the patch was refused or reversed, and leaves nothing to those that go on holding a state.
+   */
+  async release(entry: PatchEntry, tookEffect: boolean): Promise<void> {
     for (const record of entry.states) {
       const { id, shadowType } = record.declared;
       const holders = this.#holders.get(id) ?? [];
@@ -117,7 +120,8 @@ export class StateTable {
       const registered = index >= 0 && shadowType !== undefined;
       if (index >= 0) holders.splice(index, 1);
       if (holders.length > 0) {
-        if (registered) this.#passOn(id, holders, { entry, record });
+        if (registered && tookEffect) this.#passOn(id, holders, { entry, record });
+        else if (registered) this.#registrar.unregisterState(entry, record);
         continue;
       }
       this.#holders.delete(id);

@@ -12,7 +12,7 @@ attach(conductor.store.handle);
 await prepareScripts();
 
 type Name = (this: unknown, ...more: string[]) => string;
-const base = patchable('base', { name: ((...more: string[]) => ['original', ...more].join(' ')) as Name, free: () => 'original' });
+const base = patchable('base', { name: (...more: string[]) => ['original', ...more].join(' '), free: () => 'original' });
 const module = patchable('shop', { name: () => 'original' });
 const around =
   (tag: string) =>

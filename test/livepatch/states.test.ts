@@ -72,6 +72,30 @@ test('the variables of a state live as long as any patch holds it, even one that
   assert.equal(log.at(-1), 'destroy 10 of 5 by a');
 });
 
+for (const how of ['refused', 'reversed'] as const) {
+  test(`a patch that brings a type to a state of another, and is ${how}, takes it away again`, async (t) => {
+    const { store, coordinator } = coordinate(t);
+    const pool = createPool(coordinator, { minThreads: 1, maxThreads: 1 });
+    await coordinator.enable(declared({ name: 'b', states: [{ id: 1 }] }));
+    const held = hold();
+    const task = pool.run({ flags: held.flags });
+    await until('the task is in flight', () => held.started() === 1);
+    const refuses = how === 'refused' ? { refuses: ['prePatch a base'] } : {};
+    const enabling = assert.rejects(
+      coordinator.enable(declared({ name: 'a', objects: { base: {} }, states: [{ id: 1, type: 10 }], ...refuses })),
+      coded(how === 'refused' ? 'ERR_PATCH_PRE_PATCH' : 'ERR_PATCH_REVERSED'),
+    );
+    if (how === 'reversed') {
+      await until('the transition', () => coordinator.transition !== null);
+      await coordinator.reverse();
+    }
+    await enabling;
+    assert.deepEqual(registrations(store), []);
+    held.release();
+    await task;
+  });
+}
+
 test('a state whose prePatch refuses leaves nothing: earlier ones are released, it and later ones hear nothing', async (t) => {
   const { store, coordinator } = coordinate(t);
   const milestones: unknown[] = [];

@@ -10,14 +10,22 @@ import { promisify } from 'node:util';
 const root = new URL('../../../', import.meta.url);
 const readme = await readFile(new URL('README.md', root), 'utf8');
 
+/** Without what tells a test runner that it runs inside another. */
+function plainEnvironment(): NodeJS.ProcessEnv {
+  const { NODE_TEST_CONTEXT: _, ...environment } = process.env;
+  return environment;
+}
+
 /** The named files of the README: a line with `name.js`, then a block of code. */
 function namedFiles(): Map<string, string> {
-  return new Map([...readme.matchAll(/^`(\w+\.js)`[^\n]*:\n\n```js\n([\s\S]*?)```/gm)].map(([, name, code]) => [name ?? '', code ?? '']));
+  return new Map(
+    [...readme.matchAll(/^`([\w.]+\.js)`[^\n]*:\n\n```js\n([\s\S]*?)```/gm)].map(([, name, code]) => [name ?? '', code ?? '']),
+  );
 }
 
 test('the example of the README runs as shown', async () => {
   const files = namedFiles();
-  assert.deepEqual([...files.keys()], ['usage.js', 'sessions.js', 'limit.js', 'service.js']);
+  assert.deepEqual([...files.keys()], ['usage.js', 'sessions.js', 'limit.js', 'service.js', 'limit.test.js']);
   const folder = await mkdtemp(join(tmpdir(), 'umbra-readme-'));
   try {
     await mkdir(join(folder, 'node_modules'));
@@ -26,6 +34,7 @@ test('the example of the README runs as shown', async () => {
     for (const [name, code] of files) await writeFile(join(folder, name), code);
     const { stdout } = await promisify(execFile)(process.execPath, ['service.js'], { cwd: folder, timeout: 60_000 });
     assert.equal(stdout, '2\n');
+    await promisify(execFile)(process.execPath, ['--test', 'limit.test.js'], { cwd: folder, timeout: 120_000, env: plainEnvironment() });
   } finally {
     await rm(folder, { recursive: true });
   }
