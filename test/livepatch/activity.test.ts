@@ -136,7 +136,11 @@ test('rejections reach the caller, and those that nobody handles are reported on
 
 test('a promise of a class of its own stays the very object; extras of a plain one are kept', async () => {
   const { promise, give } = signal();
-  const tracked = Tracked.resolve(promise).then(() => 5) as Tracked<number>;
+  const tracked = new Tracked<number>((resolve) => {
+    void promise.then(() => {
+      resolve(5);
+    });
+  });
   assert.equal(f.promise(tracked), tracked);
   assert.deepEqual(active(), { 'base.promise original': 1 });
   const extra = f.promise(Object.assign(promise.then(), { kill: 'me' })) as Promise<void> & { kill: string };
@@ -197,13 +201,13 @@ test('a generator counts until it ends, and works as before', async () => {
 
 test('a generator that is used from within itself is not taken for ended', () => {
   const all: { steps?: Generator<number> } = {};
-  const { odd } = patchable('base', {
+  const more = patchable('base', {
     *odd(): Generator<number> {
       assert.throws(() => all.steps?.next(), /already running/);
       yield 1;
     },
   });
-  all.steps = odd();
+  all.steps = more.odd();
   all.steps.next();
   assert.deepEqual(active(), { 'base.odd original': 1 });
   all.steps.return(undefined);

@@ -176,6 +176,26 @@ test('a thread in a long loop switches at its safepoints', async (t) => {
   assert.equal(await run(), 'original 0');
 });
 
+test('a sleeping pool worker whose task left a call behind is kept awake until the call has ended', async (t) => {
+  const { coordinator } = coordinate(t);
+  const pool = coordinator.createPool<Int32Array | null>({
+    filename: new URL('./fixtures/leaver.js', import.meta.url),
+    minThreads: 1,
+    maxThreads: 1,
+  });
+  const flags = new Int32Array(new SharedArrayBuffer(4));
+  assert.equal(await pool.run(flags), 'left');
+  const enabling = coordinator.enable(patch('name=a&functions=touch'));
+  await until('the transition', () => coordinator.stragglers().length === 1);
+  assert.deepEqual(
+    coordinator.stragglers()[0]?.calls.map(({ name }) => name),
+    ['sessions.touch'],
+  );
+  Atomics.store(flags, 0, 1);
+  await enabling;
+  assert.equal(await pool.run(null), 'a');
+});
+
 test('a thread serves one store', async (t) => {
   const { store } = coordinate(t);
   const other = ShadowStore.create({ maxBytes: 2 ** 24 });
