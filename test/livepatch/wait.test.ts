@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 
+import { Layout } from '../../src/memory/layout.js';
 import { Conductor, script } from './fixtures/conductor.js';
 import { patch, until } from './fixtures/setup.js';
 
@@ -39,6 +40,14 @@ test('a sleeping thread loads and switches without being woken', async (t) => {
   conductor.publish({ version: 2, stack: [module] });
   await until('the switch', () => conductor.version === 2);
   assert.equal(await ring(2), 'original 2');
+});
+
+test('a sleeping thread holds back no memory', async (t) => {
+  const { conductor, ring } = await start(t);
+  for (const value of [1, 2, 3]) {
+    await ring(value);
+    await until('the thread to have passed a safepoint', () => conductor.word(Layout.THREAD_EPOCH) === 0);
+  }
 });
 
 test('work that comes while a switch waits for a suspended call is done first', async (t) => {
