@@ -113,12 +113,15 @@ export class ShadowType<F extends Fields = Fields, Data = unknown> {
   }
 }
 
-/** The latest declaration of each id in this thread: whose destructor runs when a parent is freed with all its variables. */
-const declared = new Map<number, AnyShadowType>();
+/**
+ * The latest declaration of each id in this thread: whose destructor runs when a parent is freed with all its variables. Held weakly: a script
+ * that is dropped takes its types along.
+ */
+const declared = new Map<number, WeakRef<AnyShadowType>>();
 
 /** @internal */
 export function latestDeclaration(id: number): AnyShadowType | undefined {
-  return declared.get(id);
+  return declared.get(id)?.deref();
 }
 
 interface VersionedDeclaration {
@@ -175,7 +178,7 @@ export function defineShadowType<F extends Fields, Data>(
   declaration: ShadowTypeDeclaration<F, Data, never> | RawShadowTypeDeclaration<Data, never>,
 ): ShadowType<F, Data> {
   const type = new ShadowType<F, Data>(declaration);
-  declared.set(type.id, type);
+  declared.set(type.id, new WeakRef<AnyShadowType>(type));
   return type;
 }
 

@@ -97,7 +97,7 @@ test('scripts that come and go leave nothing behind', async () => {
       `p${n}`,
       functions,
       'base',
-      `shadowTypes: [defineShadowType({ id: ${n % 3}, size: 8, dtor() { return ${n}; } })],`,
+      `shadowTypes: [defineShadowType({ id: ${n}, size: 8, dtor() { return ${n}; } })],`,
     );
     conductor.publish({ standby: [reference], candidate: reference.serial });
     safepoint();
