@@ -35,7 +35,7 @@ export default defineConfig(
   },
   {
     // Task functions and patches are what Piscina and the patch loader import by default export.
-    files: ['workers/**/*.ts', 'patches/**/*.ts', 'examples/**/*.ts', 'test/**/*.ts'],
+    files: ['workers/**/*.ts', 'bench/*-worker.ts', 'test/**/*.ts'],
     rules: { 'no-restricted-exports': 'off' },
   },
   {

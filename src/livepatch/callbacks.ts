@@ -76,7 +76,7 @@ export class CallbackRunner {
     const callbacks = subject.callbacks as Partial<Record<string, (context: StateCallbackContext) => unknown>>;
     if (callbacks[callback] === undefined) return undefined;
     this.#announce('callback', { callback, patch: entry.name, object, state, module });
-    return callbacks[callback](this.#context(subject));
+    return await callbacks[callback](this.#context(subject));
   }
 
   #context({ entry, object, module }: Subject): StateCallbackContext | CallbackContext {
