@@ -62,11 +62,15 @@ export function attachByName(name: string): Agent {
  */
 export function task<I = unknown, O = unknown>(
   handler: (input: I) => O | PromiseLike<O>,
-  { name }: TaskOptions = {},
+  options: TaskOptions = {},
 ): (input: I) => Promise<O> {
   if (typeof handler !== 'function') {
     throw new ShadowError('ERR_PATCH_DECLARATION', `task() takes the function that handles one task, not ${describe(handler)}`);
   }
+  if (typeof options !== 'object' || (options as unknown) === null || Object.keys(options).some((key) => key !== 'name')) {
+    throw new ShadowError('ERR_PATCH_DECLARATION', `the options of task() are { name }, not ${describe(options)}`);
+  }
+  const { name } = options;
   if (name !== undefined && typeof name !== 'string') {
     throw new ShadowError('ERR_PATCH_DECLARATION', `the name of a task is a string, not ${describe(name)}`);
   }

@@ -2,6 +2,8 @@
  * Owns the running of patch callbacks: one at a time, on the coordinator's thread, and what they are told. Which of them run, and when, is
  * the business of objects.ts and states.ts. Touches no shared memory. Imports errors, entry and the declaration of patches.
  */
+import { AsyncLocalStorage } from 'node:async_hooks';
+
 import { describe, ShadowError } from '../errors.js';
 import type { ShadowStore } from '../shadow/store.js';
 import type { ObjectRecord, PatchEntry, StateRecord } from './entry.js';
@@ -32,6 +34,7 @@ export class CallbackRunner {
   readonly #announce: Announce;
   readonly #warn: (error: ShadowError) => void;
   readonly #previousState: (id: number) => StateEntry | undefined;
+  readonly #running = new AsyncLocalStorage<true>();
 
   constructor(
     store: ShadowStore,
@@ -43,6 +46,11 @@ export class CallbackRunner {
     this.#announce = announce;
     this.#warn = warn;
     this.#previousState = previousState;
+  }
+
+  /** Whether this is said by a callback that is running: it must not wait for what waits for it. */
+  get isCalling(): boolean {
+    return this.#running.getStore() === true;
   }
 
   /** Asks an object or a state whether it agrees. @throws ERR_PATCH_PRE_PATCH */
@@ -76,7 +84,11 @@ export class CallbackRunner {
     const callbacks = subject.callbacks as Partial<Record<string, (context: StateCallbackContext) => unknown>>;
     if (callbacks[callback] === undefined) return undefined;
     this.#announce('callback', { callback, patch: entry.name, object, state, module });
-    return await callbacks[callback](this.#context(subject));
+    try {
+      return await this.#running.run(true, () => callbacks[callback]?.(this.#context(subject)));
+    } finally {
+      this.#running.disable(); // what goes on after the callback has answered may ask for anything, and promises cost no more than before
+    }
   }
 
   #context({ entry, object, module }: Subject): StateCallbackContext | CallbackContext {

@@ -7,7 +7,7 @@
 import { Mutex } from 'async-mutex';
 
 import { describe, ShadowError } from '../errors.js';
-import type { ShadowStore } from '../shadow/store.js';
+import { ShadowStore } from '../shadow/store.js';
 import { aborted, Deadline, type TransitionOptions } from './deadline.js';
 import { CoordinatorEmitter } from './events.js';
 import { inspectPatches, type PatchInfo } from './inspect.js';
@@ -34,6 +34,8 @@ export class Coordinator extends CoordinatorEmitter {
   /** @throws ERR_PATCH_COORDINATOR when the store has or had another coordinator, ERR_PATCH_DECLARATION for a bad option */
   constructor(store: ShadowStore, options: CoordinatorOptions = {}) {
     super();
+    if (!(store instanceof ShadowStore))
+      throw new ShadowError('ERR_PATCH_DECLARATION', `a PatchCoordinator is made for a ShadowStore, not for ${describe(store)}`);
     this.store = store;
     this.#operations = new Operations(store, readOptions(options), this.announce, this.warn, (work) => this.#exclusive(work));
     this.#threads = this.#operations.threads;
@@ -97,12 +99,10 @@ export class Coordinator extends CoordinatorEmitter {
   async enable(source: PatchSource, options?: TransitionOptions): Promise<TransitionResult> {
     const deadline = new Deadline(options);
     try {
+      deadline.check();
       const located = patchSource(source);
-      const patch = await loadPatch(located);
-      const outcome = await this.#exclusive(async () => {
-        deadline.check();
-        return awaited(await this.#operations.enable(patch, located, deadline), PATCHING);
-      });
+      const patch = await deadline.limit(loadPatch(located), () => true);
+      const outcome = await this.#inTurn(deadline, async () => awaited(await this.#operations.enable(patch, located, deadline), PATCHING));
       return await this.#attend(outcome, PATCHING, deadline);
     } finally {
       deadline.stop();
@@ -117,10 +117,7 @@ export class Coordinator extends CoordinatorEmitter {
   async disable(name: string, options?: TransitionOptions): Promise<TransitionResult> {
     const deadline = new Deadline(options);
     try {
-      const outcome = await this.#exclusive(async () => {
-        deadline.check();
-        return awaited(await this.#operations.disable(name), UNPATCHING);
-      });
+      const outcome = await this.#inTurn(deadline, async () => awaited(await this.#operations.disable(name), UNPATCHING));
       return await this.#attend(outcome, UNPATCHING, deadline);
     } finally {
       deadline.stop();
@@ -167,6 +164,7 @@ export class Coordinator extends CoordinatorEmitter {
    * @throws ERR_PATCH_MODULE: it is loaded already, a patch refused it, or `init` failed (`cause`); it is not loaded then. ERR_PATCH_CLOSED
    */
   async loadModule(name: string, init?: () => unknown): Promise<void> {
+    checkFunction('init', init);
     await this.#exclusive(() => this.#operations.keeper.come(name));
     try {
       await init?.();
@@ -184,6 +182,7 @@ export class Coordinator extends CoordinatorEmitter {
    * @throws ERR_PATCH_MODULE when it is not live, ERR_PATCH_CLOSED
    */
   async unloadModule(name: string, exit?: () => unknown): Promise<void> {
+    checkFunction('exit', exit);
     await this.#exclusive(() => {
       this.#operations.keeper.beginToGo(name);
       return Promise.resolve();
@@ -202,6 +201,8 @@ export class Coordinator extends CoordinatorEmitter {
    * @throws ERR_PATCH_REDIRECTION
    */
   setRedirection(on: boolean): void {
+    if (typeof on !== 'boolean')
+      throw new ShadowError('ERR_PATCH_DECLARATION', `setRedirection() takes true or false, not ${describe(on)}`);
     this.#operations.setRedirection(on);
   }
 
@@ -211,6 +212,7 @@ export class Coordinator extends CoordinatorEmitter {
    * collections are swept.
    */
   close(): Promise<void> {
+    if (this.#operations.callbacks.isCalling) return Promise.reject(callingError());
     this.#closed ??= this.#close();
     return this.#closed;
   }
@@ -235,10 +237,22 @@ export class Coordinator extends CoordinatorEmitter {
   }
 
   #exclusive<T>(operation: () => Promise<T>): Promise<T> {
+    if (this.#operations.callbacks.isCalling) return Promise.reject(callingError());
     return this.#mutex.runExclusive(() => {
       if (this.#closed !== undefined) throw closedError();
       return operation();
     });
+  }
+
+  /** An operation that is not begun, and not waited for any longer, when its caller's patience ends before its turn comes. */
+  #inTurn<T>(deadline: Deadline, operation: () => Promise<T>): Promise<T> {
+    let begun = false;
+    const turn = this.#exclusive(() => {
+      deadline.check();
+      begun = true;
+      return operation();
+    });
+    return deadline.limit(turn, () => !begun);
   }
 
   /** Waits for the end of a transition, as patiently as its caller is. */
@@ -250,7 +264,6 @@ export class Coordinator extends CoordinatorEmitter {
       }).catch(() => undefined); // closed: the transition has been told
     };
     deadline.onEnd(onEnd);
-    if (deadline.aborted || deadline.isOver) onEnd();
     return ended;
   }
 
@@ -278,6 +291,18 @@ interface Awaited {
 
 function awaited(transition: Transition, wanted: Direction): Awaited {
   return { transition, ended: transition.outcome(wanted) };
+}
+
+function callingError(): ShadowError {
+  return new ShadowError(
+    'ERR_PATCH_BUSY',
+    'a callback asked its own coordinator for an operation, which would have to wait for the callback; ask when the transition is over',
+  );
+}
+
+function checkFunction(what: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'function')
+    throw new ShadowError('ERR_PATCH_MODULE', `the ${what} of a module is a function, not ${describe(value)}`);
 }
 
 function closedError(): ShadowError {

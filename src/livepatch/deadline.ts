@@ -33,7 +33,7 @@ export class Deadline {
 
   /** @throws ERR_PATCH_DECLARATION for options that are not what they should be */
   constructor(options: TransitionOptions = {}) {
-    if (typeof options !== 'object' || (options as unknown) === null)
+    if (typeof options !== 'object' || (options as unknown) === null || Array.isArray(options))
       refuse(`the options of a transition are an object, not ${describe(options)}`);
     for (const key of Object.keys(options))
       if (!OPTIONS.includes(key)) refuse(`unknown option ${key} of a transition; known are ${OPTIONS.join(', ')}`);
@@ -47,6 +47,7 @@ export class Deadline {
     this.#signal = signal;
     if (timeout !== Infinity) {
       this.#timer = setTimeout(() => {
+        if (this.#over) return; // whoever listens was told
         this.#over = true;
         this.#ring();
       }, timeout);
@@ -75,9 +76,11 @@ export class Deadline {
     return this.#timeout;
   }
 
-  /** Calls `listener` when the time is up or the signal is aborted. */
+  /** Calls `listener` when the time is up or the signal is aborted; at once if that is so. */
   onEnd(listener: () => void): void {
     this.#listeners.add(listener);
+    this.#over = this.isOver;
+    if (this.#over || this.aborted) this.#ring();
   }
 
   offEnd(listener: () => void): void {
@@ -88,6 +91,24 @@ export class Deadline {
   check(state: () => string = () => 'it had not begun'): void {
     if (this.aborted) throw aborted(this.reason);
     if (this.isOver) throw new ShadowError('ERR_PATCH_STALLED', `not done within ${this.#timeout} ms: ${state()}; nothing changed`);
+  }
+
+  /** What `work` ends with; it goes on unheard if the time is up or the signal is aborted while `isWaiting()`. @throws what `check()` does */
+  async limit<T>(work: Promise<T>, isWaiting: () => boolean): Promise<T> {
+    let look = (): void => undefined;
+    const patience = new Promise<void>((resolve) => {
+      look = () => {
+        if (isWaiting()) resolve();
+      };
+    });
+    this.onEnd(look);
+    try {
+      await Promise.race([work, patience]);
+    } finally {
+      this.offEnd(look);
+    }
+    if (isWaiting()) this.check();
+    return work;
   }
 
   stop(): void {

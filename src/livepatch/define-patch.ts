@@ -8,6 +8,7 @@ import {
   BASE_OBJECT,
   type Callbacks,
   type DeclaredState,
+  MAX_NAME_LENGTH,
   Patch,
   type PatchDeclaration,
   type PatchFunction,
@@ -15,7 +16,7 @@ import {
   WithOriginal,
 } from './patch.js';
 
-const MAX_NAME_LENGTH = 64;
+const CALLBACKS = ['prePatch', 'postPatch', 'preUnpatch', 'postUnpatch'] as const;
 
 /**
  * Declares a patch; the default export of a patch module. The module is loaded in every worker and on the coordinator's thread, so what
@@ -54,7 +55,9 @@ export function definePatch(declaration: PatchDeclaration): Patch {
 
 /** Under `pin`, tasks of both versions run in one thread at the same time, so neither callbacks nor collected state could rely on anything. */
 function checkCodeOnly(objects: readonly PatchObject[], states: readonly DeclaredState[], where: string): void {
-  const more = objects.some(({ shadowTypes, callbacks }) => shadowTypes.length > 0 || Object.keys(callbacks).length > 0);
+  const more = objects.some(
+    ({ shadowTypes, callbacks }) => shadowTypes.length > 0 || CALLBACKS.some((callback) => callbacks[callback] !== undefined),
+  );
   if (more || states.length > 0)
     refuse(`${where}: consistency "pin" is for patches that change code only; leave out shadowTypes, callbacks and states, or use "gate"`);
 }
@@ -76,8 +79,9 @@ function readObject(value: unknown, where: string): PatchObject {
 
 /** Callbacks of an object or of a state: the same four. */
 function readCallbacks<C>(value: unknown, where: string): Callbacks<C> {
-  const callbacks = readKeys(value ?? {}, `${where}: callbacks`, ['prePatch', 'postPatch', 'preUnpatch', 'postUnpatch']);
-  for (const [key, callback] of Object.entries(callbacks)) {
+  const callbacks = readKeys(value ?? {}, `${where}: callbacks`, CALLBACKS);
+  for (const key of CALLBACKS) {
+    const callback = callbacks[key]; // possibly of a class
     if (callback !== undefined && typeof callback !== 'function')
       refuse(`${where}: callback ${key} is ${describe(callback)}, not a function`);
   }
@@ -152,7 +156,7 @@ function readList(value: unknown, what: string): unknown[] {
 
 function readRecord(value: unknown, what: string): Record<string, unknown> {
   if (value === undefined) return {};
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) refuse(`${what} is an object, not ${describe(value)}`);
+  if (typeof value !== 'object' || value === null || Symbol.iterator in value) refuse(`${what} is an object, not ${describe(value)}`);
   return value as Record<string, unknown>;
 }
 

@@ -5,7 +5,7 @@
 import { describe, ShadowError } from '../errors.js';
 import { link } from './chains.js';
 import { declare, Declared, findDeclared } from './declared.js';
-import type { PatchFunction } from './patch.js';
+import { MAX_NAME_LENGTH, type PatchFunction } from './patch.js';
 import { trampoline } from './trampoline.js';
 
 /**
@@ -18,9 +18,10 @@ import { trampoline } from './trampoline.js';
  * @throws ERR_PATCH_DECLARATION
  */
 export function patchable<T extends Readonly<Record<string, PatchFunction>>>(object: string, functions: T & ThisType<T>): T {
-  if (typeof object !== 'string' || object.length === 0) refuse(`the first argument is the name of the object, not ${describe(object)}`);
-  if (typeof functions !== 'object' || (functions as unknown) === null)
-    refuse(`${object}: the functions are an object, not ${describe(functions)}`);
+  if (typeof object !== 'string' || object.length === 0 || object.length > MAX_NAME_LENGTH)
+    refuse(`the first argument is the name of the object, a string of 1 to ${MAX_NAME_LENGTH} characters, not ${describe(object)}`);
+  if (typeof functions !== 'object' || (functions as unknown) === null || Symbol.iterator in functions)
+    refuse(`${object}: the functions are the properties of an object, not ${describe(functions)}`);
   const entries = Object.entries(functions);
   for (const [name, original] of entries) {
     if (typeof original !== 'function') refuse(`${object}.${name} is ${describe(original)}, not a function`);

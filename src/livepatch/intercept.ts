@@ -46,8 +46,10 @@ export function interceptAmong<F extends PatchFunction>(
   object: string,
   name: string,
   wrap: (next: F) => F,
-  { owner, exclusive = false }: InterceptOptions,
+  options: InterceptOptions,
 ): () => void {
+  if (typeof options !== 'object' || (options as unknown) === null) refuse(`the last argument is { owner }, not ${describe(options)}`);
+  const { owner, exclusive = false } = options;
   const declared = findDeclared(object, name);
   if (declared === undefined) {
     throw new ShadowError(

@@ -2,6 +2,7 @@
  * Owns the way from what a user names to a patch: an ES module by `import()`, which node keeps for the life of the thread, so that a changed
  * file needs a changed address (`?v=2`); or a bundled script (script.ts). Touches no shared memory. Imports errors, manifest, patch and script.
  */
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -19,7 +20,7 @@ import { evaluateScript, prepareScripts } from './script.js';
 export type PatchSource = URL | string | { readonly code: string; readonly filename?: string };
 
 /** A source as every thread understands it; no thread but the one that names it reads a script's file. */
-export type PatchAddress = Pick<PatchReference, 'url' | 'code'>;
+export type PatchAddress = Pick<PatchReference, 'url' | 'code' | 'digest'>;
 
 const UNNAMED_SCRIPT = 'umbra:script';
 
@@ -27,7 +28,9 @@ const UNNAMED_SCRIPT = 'umbra:script';
 export function patchSource(source: PatchSource): PatchAddress {
   if (source instanceof URL || typeof source === 'string') {
     const url = patchUrl(source);
-    return { url, code: isScript(url) ? readScript(url) : null };
+    if (isScript(url)) return { url, code: readScript(url) };
+    const digest = digestOf(url);
+    return digest === undefined ? { url, code: null } : { url, code: null, digest };
   }
   const { code, filename } = (source as Partial<Exclude<PatchSource, URL | string>> | null | undefined) ?? {};
   if (typeof code !== 'string') {
@@ -37,8 +40,11 @@ export function patchSource(source: PatchSource): PatchAddress {
 }
 
 /** Loads a patch. @throws ERR_PATCH_LOAD, and the ERR_PATCH_DECLARATION or ERR_SHADOW_… that its declarations throw */
-export async function loadPatch({ url, code }: PatchAddress): Promise<Patch> {
-  if (code === null) return importPatch(url);
+export async function loadPatch({ url, code, digest }: PatchAddress): Promise<Patch> {
+  if (code === null) {
+    if (digest !== undefined) checkText(url, digest);
+    return importPatch(url);
+  }
   await prepareScripts();
   return evaluateScript(url, code);
 }
@@ -62,6 +68,33 @@ function readScript(url: string): string {
     return readFileSync(fileURLToPath(url), 'utf8');
   } catch (cause) {
     throw new ShadowError('ERR_PATCH_LOAD', `${url} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+/** What this thread has imported from each address: it gets the same module for ever, whatever becomes of the file. */
+const imported = new Map<string, string>();
+
+/** Whether all threads run one text under one address. @throws ERR_PATCH_LOAD */
+function checkText(url: string, digest: string): void {
+  const text = imported.get(url) ?? digestOf(url);
+  if (text !== digest) {
+    throw new ShadowError(
+      'ERR_PATCH_LOAD',
+      `the file of ${url} was edited after a thread had imported it, which Node does not load again; give the new text a new address, such as ?v=2`,
+    );
+  }
+  imported.set(url, digest);
+}
+
+/** Of the text of an ES module in a file; undefined for other addresses, and for a file that cannot be read, of which the import will tell. */
+function digestOf(url: string): string | undefined {
+  try {
+    if (new URL(url).protocol !== 'file:') return undefined;
+    return createHash('sha256')
+      .update(readFileSync(fileURLToPath(url)))
+      .digest('base64');
+  } catch {
+    return undefined;
   }
 }
 

@@ -19,6 +19,8 @@ export interface PatchReference {
   readonly url: string;
   /** Source of a bundled script; null = the ES module at `url`. */
   readonly code: string | null;
+  /** SHA-256 of an ES module's file when the patch was enabled: a thread that would load another text refuses. Absent for other addresses. */
+  readonly digest?: string;
 }
 
 /**

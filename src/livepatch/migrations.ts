@@ -25,7 +25,7 @@ export interface MigratedEvent {
 }
 
 export interface PlannedMigration {
-  /** The declaration that comes into force. */
+  /** The declaration that comes into force, or is and stays so: then variables of versions before it are left. */
   readonly type: AnyShadowType;
   readonly from: number;
   /** Whether a sweep follows: wanted by the patch, or because the code that can migrate goes away. */
@@ -59,24 +59,29 @@ export class Migrator {
    */
   plan(stack: readonly PatchEntry[], leaving: readonly PatchEntry[]): PlannedMigration[] {
     const { registry } = this.#store.internals;
-    const known = [...stack, ...leaving].flatMap((entry) => typesOf(entry));
+    const staying = stack.flatMap((entry) => typesOf(entry));
+    const known = [...staying, ...leaving.flatMap((entry) => typesOf(entry))];
     const planned: PlannedMigration[] = [];
     for (const [id, { type, by }] of this.#wanted(stack)) {
       const from = registry.versionInForce(id);
-      if (from === undefined || from === type.version) continue;
+      if (from === undefined) continue;
       // Some variables may still be in a version before that, if nobody has used them since.
-      const stranded = registry.versionsStored(id).find((stored) => migrationPath(id, stored, type, known) === undefined);
+      const unreachable = (types: readonly AnyShadowType[]): number | undefined =>
+        registry.versionsStored(id).find((stored) => migrationPath(id, stored, type, types) === undefined);
+      const stranded = unreachable(known);
+      const needsLeaving = stranded === undefined && unreachable(staying) !== undefined;
+      if (from === type.version && !needsLeaving) continue;
       if (stranded !== undefined) {
         throw new ShadowError(
           'ERR_PATCH_MIGRATION',
           `variables of type ${id} are stored in version ${stranded}, and ${by} declares version ${type.version}, but no declaration leads there: ` +
             (stranded < type.version
               ? `give that version "previous" and "migrate"`
-              : `give version ${stranded} a "migrateBack", or disable what uses the type first`),
+              : `give version ${stranded} a "migrateBack", or disable the patches that use the type first, if there are only patches`),
         );
       }
       const patch = stack.findLast((entry) => typesOf(entry).includes(type))?.patch;
-      planned.push({ type, from, eager: patch?.migrate !== 'lazy' || from > type.version });
+      planned.push({ type, from, eager: needsLeaving || patch?.migrate !== 'lazy' || from > type.version });
     }
     return planned;
   }
@@ -114,7 +119,8 @@ export class Migrator {
 
   #change(type: AnyShadowType, changed: number): Migration | undefined {
     try {
-      return this.#store.internals.registry.changeVersion(type);
+      const { registry } = this.#store.internals;
+      return registry.changeVersion(type) ?? registry.leftOvers(type);
     } catch (error) {
       if (changed === 0) throw error;
       this.#warn(error as ShadowError);
@@ -136,6 +142,11 @@ export class Migrator {
     const uses = this.#retained.get(source)! - 1;
     if (uses > 0) this.#retained.set(source, uses);
     else this.#retained.delete(source);
+  }
+
+  /** The declaration of an id that is to be in force for this stack. */
+  declared(id: number, stack: readonly PatchEntry[]): AnyShadowType | undefined {
+    return this.#wanted(stack).get(id)?.type;
   }
 
   /** The declaration of each id that is to be in force, with the name of whoever makes it. */

@@ -17,6 +17,8 @@ interface ModuleRecord {
   readonly name: string;
   phase: ModulePhase;
   alive: boolean;
+  /** Whether the application had unloaded it before. */
+  readonly wasGone: boolean;
 }
 
 export class ModuleTable {
@@ -64,9 +66,9 @@ export class ModuleTable {
   }
 
   come(name: string): void {
-    this.#gone.delete(name);
+    const wasGone = this.#gone.delete(name);
     this.#refused.delete(name);
-    this.#modules.set(name, { name, phase: 'coming', alive: true });
+    this.#modules.set(name, { name, phase: 'coming', alive: true, wasGone });
     this.#announce('module', { name, phase: 'coming' });
   }
 
@@ -91,10 +93,12 @@ export class ModuleTable {
     this.#announce('module', { name, phase: 'gone' });
   }
 
-  /** `why`: for the tasks of workers that need it; null if only the application asked for it, and was told. */
+  /** `why`: for the tasks of workers that need it; null if only the application asked for it, and was told: what was gone stays so. */
   refuse(name: string, why: string | null): void {
+    const { wasGone } = this.#modules.get(name)!;
     this.#modules.delete(name);
     if (why !== null) this.#refused.set(name, why);
+    else if (wasGone) this.#gone.add(name);
     this.#announce('module', { name, phase: 'refused' });
   }
 

@@ -10,8 +10,8 @@ import type { Announce } from './events.js';
 import type { ModuleTable } from './modules.js';
 import type { Registrar } from './registrar.js';
 
-/** Why the functions of an object must not be redirected: undefined if they may. By "object.function". */
-export type RedirectionGuard = (name: string) => string | undefined;
+/** Why a patch must not redirect a function, an "object.function": undefined if it may. */
+export type RedirectionGuard = (entry: PatchEntry, name: string) => string | undefined;
 
 export class ObjectKeeper {
   readonly #callbacks: CallbackRunner;
@@ -48,7 +48,7 @@ export class ObjectKeeper {
     }
     record.prePatched = true;
     for (const name of object.functions.keys()) {
-      const obstacle = this.#guard(`${object.name}.${name}`);
+      const obstacle = this.#guard(entry, `${object.name}.${name}`);
       if (obstacle === undefined) continue;
       const failed = { patch: entry.name, object: object.name };
       this.#announce('milestone', { milestone: 'redirect-failed', ...failed, function: name, code: 'EBUSY' });

@@ -12,7 +12,7 @@ import type { Deadline } from './deadline.js';
 import { PatchEntry } from './entry.js';
 import type { Announce, TransitionPhase } from './events.js';
 import { NO_TRANSITION, PATCHING, UNPATCHING } from './line.js';
-import type { PatchReference } from './manifest.js';
+import type { PatchReference, SwitchMode } from './manifest.js';
 import { Migrator } from './migrations.js';
 import { ModuleKeeper } from './module-keeper.js';
 import { ModuleTable } from './modules.js';
@@ -33,6 +33,7 @@ export class Operations {
   readonly modules: ModuleTable;
   readonly keeper: ModuleKeeper;
   readonly registrar: Registrar;
+  readonly callbacks: CallbackRunner;
   readonly #announce: Announce;
   readonly #exclusive: Exclusive;
   readonly #warn: (error: ShadowError) => void;
@@ -47,6 +48,8 @@ export class Operations {
   #transition: Transition | undefined;
   /** What the threads run when no transition is pending. */
   #settled: Arrangement = { version: 0, stack: [] };
+  /** How they come to it. After a forced transition some have yet to switch, and must not wait for their tasks then. */
+  #settledMode: SwitchMode = 'gate';
   #lastSerial = 0;
   #lastVersion = 0;
 
@@ -55,11 +58,15 @@ export class Operations {
     this.#exclusive = exclusive;
     this.#warn = warn;
     this.#collector = new Collector(announce, warn);
-    this.registrar = new Registrar(store, this.#collector, announce);
+    this.registrar = new Registrar(store, this.#collector, announce, (id) =>
+      this.#migrator.declared(id, this.#transition?.target.stack ?? this.#list),
+    );
     this.modules = new ModuleTable(announce);
-    const callbacks = new CallbackRunner(store, announce, warn, (id) => this.previousState(id));
+    const callbacks = (this.callbacks = new CallbackRunner(store, announce, warn, (id) => this.previousState(id)));
     this.#states = new StateTable(callbacks, this.registrar);
-    this.#objects = new ObjectKeeper(callbacks, this.registrar, this.modules, announce, (name) => this.#redirection.obstacle(name));
+    this.#objects = new ObjectKeeper(callbacks, this.registrar, this.modules, announce, (entry, name) =>
+      this.#redirection.obstacle(entry, name),
+    );
     this.#stages = new Stages(this.#objects, this.#states, this.registrar, announce);
     this.#migrator = new Migrator(store, announce, warn, () => {
       this.#background(() => {
@@ -161,6 +168,11 @@ export class Operations {
         `patch ${describe(entry.name)} cannot be reversed any more: variables are being migrated`,
       );
     if (direction === PATCHING) checkBlocked(this.#states, entry);
+    return this.#turn(transition, cause);
+  }
+
+  #turn(transition: Transition, cause: ShadowError | undefined): Transition {
+    const { entry, direction } = transition;
     const to = direction === PATCHING ? UNPATCHING : PATCHING;
     transition.direction = to;
     transition.cause = cause;
@@ -206,7 +218,7 @@ export class Operations {
   previousState(id: number): StateEntry | undefined {
     const pending = this.#transition?.entry;
     if (pending === undefined) {
-      process.emitWarning(`getPrevState(${id}) means something only while a transition is under way`, { type: 'UmbraWarning' });
+      process.emitWarning(`getPrevState(${describe(id)}) means something only while a transition is under way`, { type: 'UmbraWarning' });
       return undefined;
     }
     const older = this.#list.slice(0, this.#list.indexOf(pending));
@@ -233,7 +245,7 @@ export class Operations {
   }
 
   async #load(entry: PatchEntry, deadline: Deadline): Promise<void> {
-    this.#redirection.checked = await this.threads.load(entry.reference, deadline);
+    this.#redirection.note(entry, await this.threads.load(entry.reference, deadline));
     try {
       await this.keeper.admit(); // modules of threads that were starting when the patch was asked for
       this.#redirection.checkFunctions(entry, this.#objects.loaded(entry));
@@ -308,8 +320,7 @@ export class Operations {
         this.#migrate(transition);
         this.threads.order(transition.order(this.#migrator.retained));
       } catch (error) {
-        transition.migrated = false; // no version came into force: there is a way back
-        this.reverse(error as ShadowError);
+        this.#turn(transition, error as ShadowError); // no version came into force; there is no other way than back
       }
       return;
     }
@@ -319,6 +330,7 @@ export class Operations {
     else await this.#stages.leave(transition, this.#delist);
     this.#end(transition);
     this.#settled = target;
+    this.#settledMode = transition.forced === null ? 'gate' : 'force';
     this.#settle();
     await this.keeper.reconsider();
     this.#report(transition, 'complete');
@@ -353,7 +365,7 @@ export class Operations {
     this.threads.order({
       version,
       stack: references(this.#settled),
-      mode: 'gate',
+      mode: this.#settledMode,
       standby: this.#retained(),
       candidate: null,
     });
@@ -368,10 +380,10 @@ export class Operations {
   /** Every thread is drained, or was forced. */
   #migrate(transition: Transition): void {
     if (transition.migrated || transition.reversed || transition.migrations.length === 0) return;
-    transition.migrated = true;
     const { before, after } = transition;
     this.#migrator.know([...before.stack, ...after.stack]);
     this.#migrator.begin(transition.migrations, [...before.stack, ...after.stack]);
+    transition.migrated = true; // not if none came into force
   }
 
   #report(transition: Transition, phase: TransitionPhase, progress: Progress = this.threads.progress()): void {

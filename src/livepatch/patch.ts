@@ -8,6 +8,8 @@ import type { ShadowStore } from '../shadow/store.js';
 
 /** The object that `shadowTypes` at the top of a declaration belong to: always present. */
 export const BASE_OBJECT = 'base';
+/** Of patches and objects, in characters. */
+export const MAX_NAME_LENGTH = 64;
 
 /** Any function; how its arguments are typed is the business of whoever declares and calls it. */
 export type PatchFunction = (...args: never[]) => unknown;

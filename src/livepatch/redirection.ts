@@ -7,8 +7,8 @@ import type { ObjectRecord, PatchEntry } from './entry.js';
 import type { CheckedCandidate } from './threads.js';
 
 export class Redirection {
-  /** What the threads found about the patch that was loaded last. */
-  checked: CheckedCandidate = { undeclared: [], owned: new Map() };
+  /** What the threads found about a patch when they loaded it. */
+  readonly #checked = new WeakMap<PatchEntry, CheckedCandidate>();
   #on = true;
 
   /** @throws ERR_PATCH_REDIRECTION */
@@ -24,17 +24,22 @@ export class Redirection {
     this.#on = on;
   }
 
-  /** Why this function, an "object.function", must not be redirected; undefined if it may. */
-  obstacle(name: string): string | undefined {
+  /** All threads have loaded the patch. */
+  note(entry: PatchEntry, checked: CheckedCandidate): void {
+    this.#checked.set(entry, checked);
+  }
+
+  /** Why the patch must not redirect this function, an "object.function"; undefined if it may. */
+  obstacle(entry: PatchEntry, name: string): string | undefined {
     if (!this.#on) return 'redirection is switched off; switch it on with setRedirection(true)';
-    const owner = this.checked.owned.get(name);
+    const owner = this.#checked.get(entry)?.owned.get(name);
     return owner === undefined ? undefined : `${describe(owner)} owns its slot exclusively; release that first`;
   }
 
   /** Whether some thread declares each function of the objects that are there. @throws ERR_PATCH_FUNCTION */
   checkFunctions(entry: PatchEntry, there: readonly ObjectRecord[]): void {
     const replaced = there.flatMap(({ object }) => [...object.functions.keys()].map((key) => `${object.name}.${key}`));
-    const unknown = replaced.filter((key) => this.checked.undeclared.includes(key));
+    const unknown = replaced.filter((key) => this.#checked.get(entry)?.undeclared.includes(key) === true);
     if (unknown.length === 0) return;
     throw new ShadowError(
       'ERR_PATCH_FUNCTION',

@@ -29,12 +29,15 @@ export class Registrar {
   readonly #store: ShadowStore;
   readonly #collector: Collector;
   readonly #announce: Announce;
+  readonly #inForce: (id: number) => AnyShadowType | undefined;
   #pins: Pin[] = [];
 
-  constructor(store: ShadowStore, collector: Collector, announce: Announce) {
+  /** `inForce`: the declaration by which an id begins that nobody has registered. An older patch may come first, when a module comes. */
+  constructor(store: ShadowStore, collector: Collector, announce: Announce, inForce: (id: number) => AnyShadowType | undefined) {
     this.#store = store;
     this.#collector = collector;
     this.#announce = announce;
+    this.#inForce = inForce;
   }
 
   /** Patches whose registrations outlive them, because a transition away from them was forced. */
@@ -52,7 +55,7 @@ export class Registrar {
   unregisterObject(entry: PatchEntry, record: ObjectRecord): void {
     if (!record.registered) return;
     record.registered = false;
-    this.#unregister(ofObject(entry, record));
+    this.#unregister(ofObject(entry, record), entry);
   }
 
   /** @throws ERR_SHADOW_… */
@@ -60,8 +63,9 @@ export class Registrar {
     this.#register(ofState(entry, record));
   }
 
-  unregisterState(entry: PatchEntry, record: StateRecord): void {
-    this.#unregister(ofState(entry, record));
+  /** `by`: whose going ends it, if that is another patch than the one that registered it. */
+  unregisterState(entry: PatchEntry, record: StateRecord, by: PatchEntry = entry): void {
+    this.#unregister(ofState(entry, record), by);
   }
 
   /** From now on what this entry registered is kept instead of being unregistered. */
@@ -98,12 +102,12 @@ export class Registrar {
 
   #register(registered: Registered): void {
     const { owner, object, types } = registered;
-    this.#store.internals.registry.register(owner, object ?? '', types);
+    this.#store.internals.registry.register(owner, object ?? '', types, this.#inForce);
     for (const { id } of types) this.#tell('registered', registered, id, this.#references(id));
   }
 
-  #unregister(registered: Registered): void {
-    const pin = this.#pinning.get(registered.entry);
+  #unregister(registered: Registered, by: PatchEntry): void {
+    const pin = this.#pinning.get(by);
     if (pin === undefined) this.#withdraw(registered);
     else if (registered.types.length > 0) pin.registered.push(registered);
   }

@@ -6,6 +6,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { compileFunction } from 'node:vm';
 
 import { describe, ShadowError } from '../errors.js';
@@ -15,6 +16,12 @@ type Evaluate = (module: { exports: unknown }, exports: unknown, require: (id: s
 
 /** What scripts get for these: the one copy of umbra whose patches and shadow types this thread understands. */
 const OWN_NAMES = new Set(['umbra', 'umbra/worker']);
+
+/**
+ * Since Node 21 the engine's cache of compiled scripts keeps the text of every one as long as the process lives. So a process that uses bundled
+ * scripts does without: what it evaluates twice is compiled twice. The flag is one for all threads.
+ */
+const CACHE_KEEPS_TEXT = Number(process.versions.node.split('.')[0]) > 20;
 
 let face: object | undefined;
 let loadingFace: Promise<void> | undefined;
@@ -40,6 +47,7 @@ export function scriptsPrepared(): boolean {
  */
 export function evaluateScript(url: string, code: string): Patch {
   const module = { exports: {} };
+  if (CACHE_KEEPS_TEXT) setFlagsFromString('--no-compilation-cache');
   try {
     // Without importModuleDynamically: it would keep the script alive.
     const evaluate = compileFunction(code, ['module', 'exports', 'require'], { filename: url }) as Evaluate;

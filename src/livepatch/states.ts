@@ -31,14 +31,16 @@ export function checkStates(enabled: readonly Patch[], patch: Patch): void {
       throw new ShadowError(
         'ERR_PATCH_STATE',
         `enabled patch ${describe(older.name)} holds state ${id} in version ${version}, patch ${describe(patch.name)} ${offer}; ` +
-          `disable ${describe(older.name)} first or enable a patch that supports version ${version}`,
+          (state.blockDisable
+            ? `enable a patch that supports version ${version}, for the state blocks disabling`
+            : `disable ${describe(older.name)} first or enable a patch that supports version ${version}`),
       );
     }
   }
 }
 
 function undoesItself({ callbacks, shadowType, blockDisable }: DeclaredState): boolean {
-  return !blockDisable && (Object.keys(callbacks).length > 0 || shadowType !== undefined);
+  return !blockDisable && (Object.values(callbacks).some((callback) => callback !== undefined) || shadowType !== undefined);
 }
 
 export class StateTable {
@@ -130,7 +132,7 @@ export class StateTable {
         await this.#callbacks.tell('postUnpatch', ofState(entry, record));
       }
       if (registered) this.#registrar.unregisterState(entry, record);
-      for (const inherited of this.#inherited.get(id) ?? []) this.#registrar.unregisterState(inherited.entry, inherited.record);
+      for (const inherited of this.#inherited.get(id) ?? []) this.#registrar.unregisterState(inherited.entry, inherited.record, entry);
       this.#inherited.delete(id);
     }
   }

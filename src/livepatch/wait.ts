@@ -20,6 +20,14 @@ export async function waitBetweenTasks(
   value: number,
   timeoutMs: number,
 ): Promise<'ok' | 'not-equal' | 'timed-out'> {
+  if (!(words instanceof Int32Array) || !(words.buffer instanceof SharedArrayBuffer) || !(index in words) || typeof index !== 'number') {
+    throw new ShadowError(
+      'ERR_PATCH_DECLARATION',
+      `waitForWork() takes an Int32Array on a SharedArrayBuffer and an index into it, not ${describe(words)} and ${describe(index)}`,
+    );
+  }
+  if (typeof value !== 'number')
+    throw new ShadowError('ERR_PATCH_DECLARATION', `waitForWork(): the value is a number, not ${describe(value)}`);
   if (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs)) {
     throw new ShadowError('ERR_PATCH_DECLARATION', `waitForWork(): timeoutMs is a number of milliseconds, not ${describe(timeoutMs)}`);
   }

@@ -3,6 +3,7 @@
  */
 import type { Piscina } from 'piscina';
 
+import { describe, ShadowError } from '../errors.js';
 import { Coordinator } from '../livepatch/coordinator.js';
 import { PoolGroup, type PoolOptions } from './group.js';
 
@@ -25,6 +26,8 @@ export class PatchCoordinator extends Coordinator {
    * @throws ERR_PATCH_CLOSED and what Piscina throws for bad options
    */
   createPool<Task = unknown, Result = unknown>(options: PoolOptions = {}): Piscina<Task, Result> {
+    if (typeof options !== 'object' || (options as unknown) === null)
+      throw new ShadowError('ERR_PATCH_DECLARATION', `the options of a pool are an object, not ${describe(options)}`);
     return this.join((threads) => new PoolGroup(threads, options)).pool as Piscina<unknown, unknown> as Piscina<Task, Result>;
   }
 }

@@ -45,11 +45,17 @@ export class TypeRegistry {
   }
 
   /**
-   * Registers all types of one object of one owner, or none of them. An id that is alive keeps the version it has: see changeVersion().
+   * Registers all types of one object of one owner, or none of them. An id that is alive keeps the version it has: see changeVersion(); another begins
+   * with the version of `inForce(id)`, by default with that of the type itself.
    * @throws ERR_SHADOW_DUPLICATE_ID when an id comes twice, or the object is registered already (EINVAL in the kernel's terms)
    * @throws ERR_SHADOW_SIZE_MISMATCH, ERR_SHADOW_TYPES_FULL
    */
-  register(owner: string, object: string, declared: readonly AnyShadowType[]): void {
+  register(
+    owner: string,
+    object: string,
+    declared: readonly AnyShadowType[],
+    inForce: (id: number) => AnyShadowType | undefined = () => undefined,
+  ): void {
     const types = [...declared];
     const ids = new Set<number>();
     for (const type of types) {
@@ -70,7 +76,7 @@ export class TypeRegistry {
       const free = this.#freeSlots(fresh);
       types.forEach((type, i) => {
         const slot = slots[i]!;
-        if (slot === Layout.TYPE_SLOT_DEAD) this.#open(free.shift()!, type, 1, 0, Layout.TYPE_STATE_LIVE);
+        if (slot === Layout.TYPE_SLOT_DEAD) this.#open(free.shift()!, inForce(type.id) ?? type, 1, 0, Layout.TYPE_STATE_LIVE);
         else memory.words[typeAddress(memory, slot) + Layout.TYPE_REGISTRATIONS]!++;
       });
     } finally {
@@ -172,6 +178,25 @@ export class TypeRegistry {
     } finally {
       release(thread, Layout.TYPE_LOCK);
     }
+    const binding = this.#bindings.of(type);
+    binding.refresh();
+    return new Migration(this.#variables, binding, from);
+  }
+
+  /** What migrates the variables that are stored in versions before that of this declaration, which is in force; undefined if there are no such versions. */
+  leftOvers(type: AnyShadowType): Migration | undefined {
+    const { memory, thread } = this.#variables;
+    acquire(thread, Layout.TYPE_LOCK);
+    let from: number | undefined;
+    try {
+      releaseVacated(memory);
+      const slot = this.#slotFor(type);
+      if (slot === Layout.TYPE_SLOT_DEAD || versionOf(memory, slot) !== type.version) return undefined;
+      from = olderSlots(memory, slot)[0]?.version;
+    } finally {
+      release(thread, Layout.TYPE_LOCK);
+    }
+    if (from === undefined) return undefined;
     const binding = this.#bindings.of(type);
     binding.refresh();
     return new Migration(this.#variables, binding, from);

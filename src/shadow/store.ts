@@ -186,6 +186,7 @@ export class ShadowStore {
 
   /** The variables of many objects at once: the look-ups are staged so that the processor overlaps their cache misses. */
   getMany<F extends Fields, D>(objs: readonly Parent[], type: ShadowType<F, D>): (ViewOf<F> | undefined)[] {
+    if (!Array.isArray(objs)) throw new ShadowError('ERR_SHADOW_OPTION', `getMany takes an array of parents, not ${describe(objs)}`);
     const binding = this.#bind(type);
     return getMany(this.#variables, binding, objs) as unknown as (ViewOf<F> | undefined)[];
   }
@@ -196,6 +197,7 @@ export class ShadowStore {
    */
   withLock<V extends View, R>(view: V, fn: (view: V) => R): R {
     if (!(view instanceof View)) throw new ShadowError('ERR_SHADOW_OPTION', `withLock takes a view or a cursor, not ${describe(view)}`);
+    if (typeof fn !== 'function') throw new ShadowError('ERR_SHADOW_OPTION', `withLock takes a function of the view, not ${describe(fn)}`);
     return view.$locked(() => {
       const result = fn(view);
       refusePromise(result, 'the function given to withLock()');

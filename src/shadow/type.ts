@@ -63,6 +63,8 @@ export interface RawShadowTypeDeclaration<Data, P extends Fields = Fields> exten
 /** `migrate` and `migrateBack` of a type whose fields nobody knows any more: views of the version it leads from, and of the one it leads to. */
 export type MigrateFunction = (obj: Parent, from: never, to: never) => unknown;
 
+const PROPERTIES: readonly string[] = ['id', 'version', 'fields', 'size', 'ctor', 'dtor', 'previous', 'migrate', 'migrateBack'];
+
 /** A declared shadow type. Made by `defineShadowType`. */
 export class ShadowType<F extends Fields = Fields, Data = unknown> {
   readonly id: number;
@@ -88,6 +90,10 @@ export class ShadowType<F extends Fields = Fields, Data = unknown> {
       throw new ShadowError('ERR_SHADOW_TYPE', `a shadow type is declared by an object, not by ${describe(declaration)}`);
     }
     const { id, version = 1, ctor, dtor, previous, migrate, migrateBack } = declaration;
+    // A misspelt destructor would be a leak that nobody sees.
+    const unknown = Object.keys(declaration).find((key) => !PROPERTIES.includes(key));
+    if (unknown !== undefined)
+      throw new ShadowError('ERR_SHADOW_TYPE', `a shadow type has no property ${describe(unknown)}; known are ${PROPERTIES.join(', ')}`);
     if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= 2 ** 32) {
       throw new ShadowError('ERR_SHADOW_TYPE', `the id of a shadow type is a whole number from 0 to 2^32−1, not ${describe(id)}`);
     }

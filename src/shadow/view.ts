@@ -147,6 +147,7 @@ export class View<F extends Fields = Fields> implements FieldTarget {
    * @throws ERR_SHADOW_LOCK_NESTED, ERR_SHADOW_FIELD_VALUE, ERR_SHADOW_ASYNC
    */
   update(fn: (draft: FieldValues<F>) => unknown): void {
+    if (typeof fn !== 'function') throw new ShadowError('ERR_SHADOW_OPTION', `update takes a function of the draft, not ${describe(fn)}`);
     this.$locked(() => {
       const draft = this.$values();
       const returned = fn(draft as FieldValues<F>);

@@ -1,11 +1,15 @@
 /**
- * Owns the report of a rehearsal for a person. Touches no shared memory. Imports the type of a rehearsal.
+ * Owns the report of a rehearsal for a person. Touches no shared memory. Imports errors and the type of a rehearsal.
  */
+import { describe, ShadowError } from '../errors.js';
 import type { Finding } from './findings.js';
 import type { RehearsedPath, Rehearsal } from './rehearsal.js';
 
 /** Several lines: the verdict, then each finding with where it was found first, then what was refused. */
-export function formatRehearsal({ ok, patches, workers, paths, findings, tasks }: Rehearsal): string {
+export function formatRehearsal(rehearsal: Rehearsal): string {
+  if (!Array.isArray((rehearsal as Partial<Rehearsal> | undefined)?.findings))
+    throw new ShadowError('ERR_PATCH_DECLARATION', `formatRehearsal() takes what rehearse() resolves to, not ${describe(rehearsal)}`);
+  const { ok, patches, workers, paths, findings, tasks } = rehearsal;
   const steps = paths.reduce((sum, path) => sum + path.steps.length, 0);
   const walked = `${paths.length} paths with ${steps} steps among ${patches.join(', ')}; ${tasks} tasks in ${workers} workers`;
   const verdict = ok ? 'nothing found' : `${findings.length} finding${findings.length === 1 ? '' : 's'}`;

@@ -153,14 +153,24 @@ for (const how of ['return', 'throw']) {
   });
 }
 
-test('threads that start after a patch was refused do not even load it', async (t) => {
+test('threads that start after a patch was refused, or was replaced, do not even load it', async (t) => {
   const { coordinator } = coordinate(t);
+  const toBeLoaded = (): unknown[] =>
+    [...announcements().values()].map(({ manifest }) => [
+      manifest.candidate,
+      ...[...manifest.stack, ...manifest.standby].map(({ name }) => name),
+    ]);
   coordinator.on('warning', (error) => assert.fail(error));
   await assert.rejects(coordinator.enable(patch('name=a&refuse=sessions&breaks=workers')), coded('ERR_PATCH_PRE_PATCH'));
-  assert.deepEqual(
-    [...announcements().values()].map(({ manifest }) => manifest.candidate),
-    [null],
-  );
+  assert.deepEqual(toBeLoaded(), [[null]]);
+  const pool = createPool(coordinator, { minThreads: 1, maxThreads: 1 });
+  await assert.rejects(coordinator.enable(patch('name=b&functions=touch,mistaken')), coded('ERR_PATCH_FUNCTION', /mistaken/));
+  assert.deepEqual(toBeLoaded(), [[null]]);
+  await coordinator.enable(patch('name=c'));
+  await coordinator.enable(patch('name=d&replace'));
+  assert.deepEqual(toBeLoaded(), [[null, 'd']]);
+  await coordinator.disable('d');
+  await pool.destroy();
   assert.deepEqual((await createPool(coordinator).run({})).answers, ['original']);
 });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { test } from 'node:test';
 
+import { Layout } from '../../src/memory/layout.js';
 import type { PatchCoordinator } from '../../src/pool/coordinator.js';
 import { defineShadowType } from '../../src/shadow/type.js';
 import { declared } from './fixtures/declared.js';
@@ -136,4 +137,37 @@ test('who holds up a transition is named: thread, tasks, and calls with the vers
   held.release();
   await Promise.all([tasks, enabling]);
   assert.deepEqual(coordinator.stragglers(), []);
+});
+
+test('a word of shared memory tells which way a transition goes, and replaced patches are not enabled when post_patch runs', async (t) => {
+  const { store, coordinator } = coordinate(t);
+  const pool = createPool(coordinator, { minThreads: 1, maxThreads: 1 });
+  const word = (): number => Atomics.load(store.internals.words, Layout.PATCH_TARGET);
+  const seen: unknown[] = [];
+  coordinator.on('milestone', (event) => {
+    if ('direction' in event) seen.push([event.milestone, event.direction, word()]);
+  });
+  coordinator.on('callback', ({ callback }) => {
+    if (callback === 'postPatch') seen.push(coordinator.patches.map(({ name, enabled }) => `${name} ${enabled}`));
+  });
+  await coordinator.enable(declared({ name: 'a', objects: { base: {} } }));
+  seen.length = 0;
+  const held = hold();
+  const task = pool.run({ flags: held.flags });
+  await until('the task is in flight', () => held.started() === 1);
+  const enabling = coordinator.enable(declared({ name: 'b', replace: true, objects: { base: {} } }));
+  await until('the transition', () => coordinator.transition !== null);
+  const reversing = [coordinator.reverse(), coordinator.reverse()] as const;
+  const first = assert.rejects(reversing[0], coded('ERR_PATCH_REVERSED'));
+  held.release();
+  await Promise.all([task, enabling, first, reversing[1]]);
+  assert.deepEqual(seen, [
+    ['transition-init', 'patching', -1],
+    ['transition-start', 'patching', 1],
+    ['transition-start', 'unpatching', 0],
+    ['transition-start', 'patching', 1],
+    ['transition-completing', 'patching', 1],
+    ['a false', 'b true'],
+    ['transition-done', 'patching', -1],
+  ]);
 });

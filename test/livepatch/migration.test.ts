@@ -157,3 +157,92 @@ test('under load no hit is lost while versions go up and down', async (t) => {
   assert.equal(failures, 0);
   assert.deepEqual(store.check().violations, []);
 });
+
+for (const last of ['replaced', 'disabled'] as const) {
+  test(`what nobody has used is migrated before the patch that can do it is ${last}`, async (t) => {
+    const { store, coordinator } = coordinate(t);
+    const events = migrated(coordinator);
+    await coordinator.enable(build('one', 1));
+    for (let object = 1; object < 100; object++) store.alloc(object, v1).hits = object;
+    await coordinator.enable(build('two', 2, { way: 'up' }));
+    assert.equal(store.get(1, v2)?.hits, 1);
+    const three = `const { definePatch, defineShadowType } = require('umbra/worker');
+      const v2 = defineShadowType({ id: 60, version: 2, fields: { hits: 'f64', migrations: 'u32' } });
+      module.exports = definePatch({ name: 'three', replace: ${last === 'replaced'}, shadowTypes: [v2] });`;
+    await coordinator.enable({ code: three });
+    if (last === 'disabled') await coordinator.disable('two');
+    await until('the sweep', () => events.length > 0);
+    assert.deepEqual(events, ['60: 1 → 2, 98']);
+    assert.deepEqual(store.internals.registry.versionsStored(60), [2]);
+    const plain = defineShadowType({ id: 60, version: 2, fields: { hits: 'f64', migrations: 'u32' } });
+    for (let object = 1; object < 100; object++) assert.equal(store.get(object, plain)?.hits, object);
+  });
+}
+
+test('a module that comes begins with the version that the newest patch declares', async (t) => {
+  const { store, coordinator } = coordinate(t);
+  const inModule = (name: string, version: 1 | 2): { code: string } => ({
+    code: build(name, version, { replace: false })
+      .code.replace('shadowTypes: [type],', '')
+      .replace('objects: [', `$&{ name: 'late', shadowTypes: [type] }, `),
+  });
+  await coordinator.enable(inModule('one', 1));
+  await coordinator.enable(inModule('two', 2));
+  await coordinator.loadModule('late');
+  assert.equal(store.internals.registry.versionInForce(60), 2);
+  store.alloc(1, v2).hits = 7;
+  await coordinator.disable('two');
+  assert.equal(store.get(1, v1)?.hits, 7);
+});
+
+test('types full: no version can be put in force, so the transition goes back, even one that nobody could reverse; force refuses', async (t) => {
+  const { store, coordinator } = coordinate(t);
+  const { registry } = store.internals;
+  const pool = createPool(coordinator, { minThreads: 1, maxThreads: 1 });
+  await coordinator.enable(build('one', 1));
+  const held = hold();
+  const task = pool.run({ flags: held.flags });
+  await until('the task is in flight', () => held.started() === 1);
+  const blocking = build('two', 2).code.replace('objects: [', `states: [{ id: 1, blockDisable: true }], $&`);
+  const enabling = assert.rejects(coordinator.enable({ code: blocking }), coded('ERR_SHADOW_TYPES_FULL'));
+  await until('the transition', () => coordinator.transition !== null);
+  await assert.rejects(coordinator.reverse(), coded('ERR_PATCH_BLOCKED'));
+  let owners = 0;
+  for (;;) {
+    try {
+      registry.register(`test ${owners}`, '', [defineShadowType({ id: 1000 + owners, fields: { count: 'u32' } })]);
+    } catch {
+      break;
+    }
+    owners++;
+  }
+  await assert.rejects(coordinator.force('task stuck'), coded('ERR_SHADOW_TYPES_FULL'));
+  assert.equal(coordinator.patches[1]?.forced, null);
+  held.release();
+  await Promise.all([task, enabling]);
+  assert.deepEqual(
+    coordinator.patches.map(({ name, transition }) => [name, transition]),
+    [['one', false]],
+  );
+  assert.match((await pool.run({})).answers[0]!, /^one/);
+});
+
+test('force puts the new version in force at once; a transition that was turned round leaves the old one, forced or not', async (t) => {
+  const { store, coordinator } = coordinate(t);
+  const pool = createPool(coordinator, { minThreads: 1, maxThreads: 1 });
+  await coordinator.enable(build('one', 1));
+  const held = hold();
+  const task = pool.run({ flags: held.flags });
+  await until('the task is in flight', () => held.started() === 1);
+  for (const turned of [true, false]) {
+    const enabling = coordinator.enable(build('two', 2));
+    const refused = turned ? assert.rejects(enabling, coded('ERR_PATCH_REVERSED')) : enabling;
+    await until('the transition', () => coordinator.transition !== null);
+    await Promise.all([...(turned ? [coordinator.reverse()] : []), coordinator.force('task stuck'), refused]);
+    assert.equal(store.internals.registry.versionInForce(60), turned ? 1 : 2);
+  }
+  assert.equal(coordinator.version, 3);
+  held.release();
+  await task.catch(() => undefined); // it runs into a layout that it does not know
+  assert.match((await pool.run({})).answers[0]!, /^two/);
+});

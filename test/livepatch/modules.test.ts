@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { defineShadowType } from '../../src/shadow/type.js';
+import { attach, intercept, patchable } from '../../src/worker.js';
 import { declared } from './fixtures/declared.js';
 import { log } from './fixtures/log.js';
 import { coded, coordinate, createPool, hold, registrations, until } from './fixtures/setup.js';
@@ -157,4 +158,82 @@ test('a worker whose module is refused gets its tasks refused, until the patch i
   assert.ok(coded('ERR_PATCH_MODULE')(warnings[0]));
   await coordinator.disable('d');
   assert.equal(await pool.run(null), 'original');
+});
+
+test('a module that the application unloaded and cannot load again stays away: workers go on without it', async (t) => {
+  const { coordinator } = coordinate(t);
+  const filename = new URL('./fixtures/gadgets.js', import.meta.url);
+  const pool = coordinator.createPool<null, string>({ filename, minThreads: 1, maxThreads: 1 });
+  assert.equal(await pool.run(null), 'original');
+  await coordinator.unloadModule('gadgets');
+  await coordinator.enable(declared({ name: 'd', objects: { gadgets: { functions: ['spin'] } }, refuses: ['prePatch d gadgets coming'] }));
+  await assert.rejects(coordinator.loadModule('gadgets'), coded('ERR_PATCH_MODULE', /refused by patch "d"/));
+  assert.equal(await pool.run(null), 'original');
+  assert.deepEqual(log, ['prePatch d gadgets coming'], 'the patch was asked once');
+});
+
+test('a module of a worker that is starting when a patch is asked for comes before the patch does', async (t) => {
+  const { coordinator } = coordinate(t);
+  const filename = new URL('./fixtures/gadgets.js', import.meta.url);
+  const pool = coordinator.createPool<null, string>({ filename, minThreads: 1, maxThreads: 1 });
+  await coordinator.enable(declared({ name: 'd', objects: { gadgets: { functions: ['spin'] } } }));
+  assert.deepEqual(log, ['prePatch d gadgets live', 'postPatch d gadgets live']);
+  assert.equal(await pool.run(null), 'd');
+});
+
+test('functions of a module that is not there may be unknown to every thread', async (t) => {
+  const { coordinator } = coordinate(t);
+  const pool = createPool(coordinator, { minThreads: 1, maxThreads: 1 });
+  await pool.run({});
+  await coordinator.enable(declared({ name: 'd', objects: { gadgets: { functions: ['spin'] } } }));
+  assert.deepEqual(log, []);
+});
+
+test('who owns a function exclusively keeps its module from coming, whatever has been loaded since the patch was', async (t) => {
+  const { store, coordinator } = coordinate(t);
+  const { cut } = patchable('tools', { cut: () => 'original' });
+  attach(store.handle);
+  await until('the module is live', () => coordinator.modules.at(-1)?.phase === 'live' && coordinator.modules.at(-1)?.name === 'tools');
+  await coordinator.unloadModule('tools');
+  const release = intercept('tools', 'cut', (next) => next, { owner: 'probe', exclusive: true });
+  await coordinator.enable(declared({ name: 'd', objects: { tools: { functions: ['cut'] } } }));
+  await coordinator.enable(declared({ name: 'e' }));
+  await assert.rejects(coordinator.loadModule('tools'), coded('ERR_PATCH_MODULE', /"d".*"probe" owns its slot/));
+  assert.equal(cut(), 'original');
+  release();
+});
+
+test('a module that a worker asks for while the application is about to load it comes once', async (t) => {
+  const { coordinator } = coordinate(t);
+  coordinator.on('warning', (error) => assert.fail(error));
+  let resume = (): void => undefined;
+  (globalThis as { gate?: Promise<void> }).gate = new Promise((resolve) => (resume = resolve));
+  const slow = `module.exports = require('umbra/worker').definePatch({ name: 'slow', objects: [
+    { name: 'target', callbacks: { prePatch: () => globalThis.gate } }] });`;
+  await coordinator.enable({ code: slow });
+  await coordinator.enable(declared({ name: 'd', objects: { gadgets: { functions: ['spin'] } } }));
+  const loading = [coordinator.loadModule('target'), coordinator.loadModule('gadgets')];
+  const filename = new URL('./fixtures/gadgets.js', import.meta.url);
+  const pool = coordinator.createPool<null, string>({ filename, minThreads: 1, maxThreads: 1 });
+  const answer = pool.run(null);
+  await until('the worker is there', () => coordinator.patches[0]!.workers.length === 1);
+  await new Promise((resolve) => setTimeout(resolve, 50)); // its message arrives
+  resume();
+  await Promise.all(loading);
+  assert.equal(await answer, 'd');
+  assert.deepEqual(log, ['prePatch d gadgets coming', 'postPatch d gadgets coming']);
+});
+
+test('a module that was refused to workers comes when the application loads it and the patch agrees', async (t) => {
+  const { coordinator } = coordinate(t);
+  coordinator.on('warning', () => undefined);
+  const code = `let asked = 0;
+    module.exports = require('umbra/worker').definePatch({ name: 'd', objects: [
+      { name: 'gadgets', functions: { spin: () => 'd' }, callbacks: { prePatch: () => (asked++ === 0 ? -19 : 0) } }] });`;
+  await coordinator.enable({ code });
+  const filename = new URL('./fixtures/gadgets.js', import.meta.url);
+  const pool = coordinator.createPool<null, string>({ filename, minThreads: 1, maxThreads: 1 });
+  await assert.rejects(pool.run(null), /ERR_PATCH_MODULE/);
+  await coordinator.loadModule('gadgets');
+  assert.equal(await pool.run(null), 'd');
 });

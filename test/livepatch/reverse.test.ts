@@ -4,6 +4,7 @@ import { test, type TestContext } from 'node:test';
 import type { CoordinatorOptions } from '../../src/livepatch/options.js';
 import type { PatchCoordinator } from '../../src/pool/coordinator.js';
 import { defineShadowType } from '../../src/shadow/type.js';
+import { attach, patchable, task } from '../../src/worker.js';
 import { declared } from './fixtures/declared.js';
 import { log } from './fixtures/log.js';
 import { coded, coordinate, createPool, hold, patch, registrations, until } from './fixtures/setup.js';
@@ -98,6 +99,32 @@ test('a transition may be turned round again and again; the last turn counts', a
   for (let i = 0; i < 4; i++) assert.deepEqual((await pool.run({})).answers, ['a']);
 });
 
+test('a transition that is turned round when its last thread has switched is not complete: that thread has to switch back', async (t) => {
+  const { coordinator, pool, block, release } = busy(t);
+  await block();
+  let resume = (): void => undefined;
+  (globalThis as { gate?: Promise<void> }).gate = new Promise((resolve) => (resume = resolve));
+  const code = `module.exports = require('umbra/worker').definePatch({ name: 'a', objects: [
+    { name: 'sessions', functions: { touch: () => 'a', expire: () => 'a', later: async () => 'a' } },
+    { name: 'target', callbacks: { prePatch: () => globalThis.gate } }] });`;
+  const enabling = assert.rejects(coordinator.enable({ code }), coded('ERR_PATCH_REVERSED'));
+  await until('the transition', () => coordinator.transition !== null);
+  const loading = coordinator.loadModule('target');
+  const reversing = coordinator.reverse();
+  await release();
+  await until('both switched', () => coordinator.patches[0]!.workers.every(({ patchState }) => patchState === 1));
+  await block();
+  resume();
+  await loading;
+  await until('it was turned round', () => coordinator.transition?.reversed === true);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(coordinator.stragglers().length, 2);
+  assert.deepEqual(await release(), [['a'], ['a']]);
+  assert.equal((await reversing).workers, 2);
+  await enabling;
+  assert.deepEqual((await pool.run({})).answers, ['original']);
+});
+
 test('reverse and force need a pending transition, and force a reason', async (t) => {
   const { coordinator } = coordinate(t);
   await assert.rejects(coordinator.reverse(), coded('ERR_PATCH_NO_TRANSITION'));
@@ -121,6 +148,10 @@ test('a forced replacement ends at once; what the old code may still use stays u
   const events: string[] = [];
   coordinator.on('pinned', ({ patch: name, types }) => events.push(`pinned ${name} ${types.join()}`));
   coordinator.on('unpinned', ({ patch: name }) => events.push(`unpinned ${name}`));
+  let marked: unknown;
+  coordinator.on('transition', ({ phase }) => {
+    if (phase === 'forced') marked = coordinator.patches.map(({ name, forced: reason }) => [name, reason]);
+  });
   const [forced, enabled] = await Promise.all([coordinator.force('task stuck'), enabling]);
   assert.deepEqual([forced.forced, enabled.forced], ['task stuck', 'task stuck']);
   assert.deepEqual(log.at(-1), 'postPatch b sessions');
@@ -132,6 +163,10 @@ test('a forced replacement ends at once; what the old code may still use stays u
     coordinator.pinned.map(({ patch: name, reason, types }) => [name, reason, types]),
     [['a', 'task stuck', [1]]],
   );
+  assert.deepEqual(
+    marked,
+    ['a', 'b'].map((name) => [name, 'task stuck']),
+  );
   assert.equal(store.get('x', one!)?.count, 4, 'still there for the code that was left behind');
   await release();
   await coordinator.enable(patch(`name=a&${ALL}&types=1`)); // the name is free, and counts for itself
@@ -142,6 +177,8 @@ test('a forced replacement ends at once; what the old code may still use stays u
   assert.deepEqual(events, ['pinned a 1', 'unpinned a']);
   assert.deepEqual([coordinator.pinned, registrations(store)], [[], ['b sessions 2']]);
   assert.deepEqual((await pool.run({})).answers, ['b']);
+  await coordinator.disable('b');
+  assert.deepEqual([coordinator.pinned, registrations(store)], [[], []], 'it was forced in, not away');
 });
 
 test('a forced disable pins what the patch registered, and runs its callbacks', async (t) => {
@@ -160,6 +197,92 @@ test('a forced disable pins what the patch registered, and runs its callbacks', 
   assert.deepEqual((await pool.run({})).answers, ['original']);
   coordinator.unpin('a');
   await until('collection', () => log.at(-1) === 'destroy 1 of "x" by a');
+});
+
+test('a forced transition reaches threads that look only when it is complete: their tasks do not wait for the one that is stuck', async (t) => {
+  const { store, coordinator } = coordinate(t);
+  attach(store.handle); // this thread hears nothing before force() has done all it does
+  const { touch } = patchable('sessions', { touch: () => 'original' });
+  const held = hold();
+  const run = task(async (flags: Int32Array | null) => {
+    if (flags !== null) Atomics.add(flags, 1, 1);
+    while (flags !== null && Atomics.load(flags, 0) === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    return touch();
+  });
+  const stuck = run(held.flags);
+  await until('the task is in flight', () => held.started() === 1);
+  const enabling = coordinator.enable(patch('name=a&functions=touch'));
+  await until('the transition', () => coordinator.transition !== null);
+  await Promise.all([coordinator.force('task stuck'), enabling]);
+  let answer = '';
+  void run(null).then((value) => (answer = value));
+  await until('another task ran', () => answer !== '');
+  assert.equal(answer, 'a');
+  held.release();
+  assert.equal(await stuck, 'a');
+});
+
+test('variables of a state that outlived the patch with their type are pinned with the one that was forced away', async (t) => {
+  const { store, coordinator, block, release } = busy(t);
+  await coordinator.enable(declared({ name: 'a', states: [{ id: 5, type: 1 }] }));
+  store.alloc('x', one!);
+  await coordinator.enable(declared({ name: 'b', replace: true, states: [{ id: 5 }] }));
+  await block(1);
+  const disabling = coordinator.disable('b');
+  await until('the transition', () => coordinator.transition !== null);
+  await Promise.all([coordinator.force('task stuck'), disabling]);
+  assert.deepEqual(
+    coordinator.pinned.map(({ patch: name, types }) => [name, types]),
+    [['b', [1]]],
+  );
+  assert.ok(store.has('x', one!));
+  coordinator.unpin('b');
+  assert.equal(store.get('x', one!), undefined);
+  await release();
+});
+
+test('who waits for a turn waits no longer than the time limit, or the signal, says', async (t) => {
+  const { coordinator } = coordinate(t);
+  createPool(coordinator, { minThreads: 1, maxThreads: 1 });
+  const first = new AbortController();
+  const phases: string[] = [];
+  coordinator.on('transition', ({ patch: name, phase }) => phases.push(`${name} ${phase}`));
+  const loading = assert.rejects(
+    coordinator.enable(patch(`name=a&${ALL}&breaks=hang`), { signal: first.signal }),
+    coded('ERR_PATCH_ABORTED'),
+  );
+  await until('it is loading', () => phases.length === 1);
+  await assert.rejects(coordinator.enable(patch('name=b'), { timeout: 50 }), coded('ERR_PATCH_STALLED', /had not begun/));
+  const second = new AbortController();
+  const disabling = assert.rejects(coordinator.disable('c', { signal: second.signal }), coded('ERR_PATCH_ABORTED'));
+  second.abort();
+  await disabling;
+  first.abort();
+  await loading;
+  assert.deepEqual(phases, ['a load', 'a failed'], 'what was given up is not begun later');
+});
+
+test('a patch that this thread cannot finish loading is refused by the time limit', async (t) => {
+  const { coordinator } = coordinate(t);
+  const endless = new URL(`data:text/javascript,await new Promise(() => {})`);
+  await assert.rejects(coordinator.enable(endless, { timeout: 50 }), coded('ERR_PATCH_STALLED'));
+});
+
+test('a time limit that passes while a callback blocks this thread is told once', async (t) => {
+  const { coordinator, block, release } = busy(t);
+  await block(1);
+  const phases: string[] = [];
+  coordinator.on('transition', ({ phase }) => phases.push(phase));
+  coordinator.on('callback', () => {
+    for (const end = performance.now() + 600; performance.now() < end;);
+  });
+  const enabling = coordinator.enable(patch(`name=a&${ALL}`), { timeout: 500, onStall: 'wait' });
+  await until('the time is up', () => phases.includes('stalled'));
+  coordinator.removeAllListeners('callback');
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await release();
+  await enabling;
+  assert.equal(phases.filter((phase) => phase === 'stalled').length, 1);
 });
 
 test('when the time is up the transition is turned round, and the error names who held it up', async (t) => {
@@ -193,6 +316,7 @@ test('onStall: wait tells and waits, force forces; a disable has the same option
   await block(1);
   const forced = await coordinator.disable('a', { timeout: 300, onStall: 'force' });
   assert.match(forced.forced ?? '', /300 ms/);
+  assert.deepEqual(coordinator.pinned, [], 'it had no types');
   await release();
 });
 

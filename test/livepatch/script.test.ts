@@ -35,7 +35,9 @@ test('a .cjs file is read once, by the thread that names it; all else is an addr
     assert.equal((await loadPatch({ url, code })).name, 'a');
   }
   const module = patch('name=b&functions=touch');
-  assert.deepEqual(patchSource(module), { url: module.href, code: null });
+  const { digest, ...address } = patchSource(module);
+  assert.deepEqual(address, { url: module.href, code: null });
+  assert.match(digest ?? '', /^[\w+/]{43}=$/, 'the text that all threads have to load');
   assert.equal((await loadPatch(patchSource(module))).name, 'b');
   assert.deepEqual(patchSource('some/where.js'), { url: pathToFileURL(join(process.cwd(), 'some/where.js')).href, code: null });
   assert.throws(() => patchSource(join(folder, 'missing.cjs')), coded('ERR_PATCH_LOAD', /missing\.cjs cannot be read/));

@@ -70,6 +70,9 @@ test('the variables of a state live as long as any patch holds it, even one that
   await until('collection', () => events.length === 2);
   assert.deepEqual(events, ['collecting 10 a 1', 'collected 10 a 1 1']);
   assert.equal(log.at(-1), 'destroy 10 of 5 by a');
+  coordinator.on('unregistered', () => assert.fail('the type was given up before'));
+  await coordinator.enable(declared({ name: 'c', states: [{ id: 1 }] }));
+  await coordinator.disable('c');
 });
 
 for (const how of ['refused', 'reversed'] as const) {

