@@ -179,7 +179,8 @@ export function* walkType(variables: Variables, binding: Binding): Generator<[Pa
       }
       // The block may be another variable's by now, which comes at its own place or came after us.
       const view = variables.view(binding, object);
-      if (view?.$block !== block) continue;
+      // An odd generation: it is being freed at this moment, so that it proves nothing about a name read afterwards.
+      if (view?.$block !== block || (view.$generation & 1) === 1) continue;
       const parent = objects.parent(object);
       // Linked while its name was read: the name is its own.
       if (words[block + Layout.BLOCK_GENERATION] === view.$generation) yield [parent, view];

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { describe } from '../../src/errors.js';
+import { Layout } from '../../src/memory/layout.js';
 import type { Parent } from '../../src/shadow/objects.js';
 import { ShadowStore } from '../../src/shadow/store.js';
 import { defineShadowType } from '../../src/shadow/type.js';
@@ -26,6 +27,21 @@ test('entries() gives every variable of the type once, with its parent, and none
   parents[parents.indexOf(object)] = store.objects.handle(object);
   assert.deepEqual(found, new Map(parents.map((parent, i) => [parent, i])));
   assert.equal([...store.entries(second)].length, Math.ceil(parents.length / 3));
+});
+
+test('a variable that is being freed while the walk comes by is left out, for its name may be gone', () => {
+  const store = open(type);
+  const view = store.alloc('name', type);
+  const { words } = store.internals;
+  // As between the first and the second step of a removal: dead, and still linked.
+  const generation = view.$block + Layout.BLOCK_GENERATION;
+  words[generation]! |= 1;
+  assert.deepEqual([...store.entries(type)], []);
+  words[generation]! &= ~1;
+  assert.deepEqual(
+    [...store.entries(type)].map(([parent]) => parent),
+    ['name'],
+  );
 });
 
 test('an empty type has no entries', () => {
