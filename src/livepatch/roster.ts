@@ -1,12 +1,10 @@
 /**
  * Owns the coordinator's picture of the other threads: which of them have an agent, and what their slots say. A thread counts from the
  * moment its agent registered (THREAD_AGENT holds the generation of the slot's claim) until it gives up its slot, leaves by itself, or
- * its exit event arrives, or, for threads that this one does not hear of, the operating system has it no more: only then is it certain that
- * it runs nothing.
+ * its exit event arrives: only then is it certain that it runs nothing any more.
  *
  * Reads the agents' words with Atomics; writes THREAD_AGENT of threads that have exited. Imports layout and the type of the store.
  */
-import { existsSync } from 'node:fs';
 import type { Worker } from 'node:worker_threads';
 
 import { Layout, type WordAddress } from '../memory/layout.js';
@@ -58,20 +56,6 @@ export class Roster {
       });
     }
     return agents;
-  }
-
-  /**
-   * Strikes off threads whose end no event tells: those that were started before this object, or by another thread. On Linux, where a slot knows
-   * its OS thread; about 10 µs for each.
-   */
-  strikeDead(): void {
-    if (process.platform !== 'linux') return;
-    const { words } = this.#store.internals;
-    for (const slot of this.#agentSlots()) {
-      const thread = words[slot + Layout.THREAD_OS_ID]!;
-      if (thread === 0 || existsSync(`/proc/self/task/${thread}`)) continue;
-      Atomics.store(words, slot + Layout.THREAD_AGENT, 0);
-    }
   }
 
   close(): void {

@@ -254,22 +254,13 @@ export class Threads {
 
   #until<T>(milliseconds: number, look: (agents: readonly AgentStatus[]) => { done: T } | { behind: readonly number[] }): Promise<T> {
     const pollMilliseconds = Math.max(1, Math.min(milliseconds, this.#options.pollMilliseconds));
-    let roll = -Infinity;
     return this.#wake
       .until(pollMilliseconds, () => {
         if (this.#closing)
           throw new ShadowError('ERR_PATCH_CLOSED', 'the coordinator was closed during the transition, which was abandoned');
-        const ask = (): { done: T } | { behind: readonly number[] } => {
-          const agents = this.#roster.agents();
-          this.line.receive(); // after the words, before what they mean is looked up
-          return look(agents);
-        };
-        let seen = ask();
-        if ('behind' in seen && performance.now() - roll >= pollMilliseconds) {
-          roll = performance.now();
-          this.#roster.strikeDead();
-          seen = ask();
-        }
+        const agents = this.#roster.agents();
+        this.line.receive(); // after the words, before what they mean is looked up
+        const seen = look(agents);
         if ('done' in seen) return seen;
         this.#wakeUp(seen.behind);
         return undefined;

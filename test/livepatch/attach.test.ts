@@ -130,15 +130,6 @@ test('a worker older than the coordinator is not missed when it ends by itself',
   assert.equal((await coordinator.enable(patch('name=a&functions=touch'))).workers, 0);
 });
 
-test('a worker older than the coordinator that is killed is missed', { skip: process.platform !== 'linux' }, async (t) => {
-  const store = ShadowStore.create({ maxBytes: 2 ** 24 });
-  const { worker } = await start(t, { umbra: store.handle });
-  const coordinator = new PatchCoordinator(store, { pollMilliseconds: 60_000 });
-  t.after(() => coordinator.close());
-  await worker.terminate(); // no chance to say anything, and its exit event is nobody's
-  assert.equal((await coordinator.enable(patch('name=a&functions=touch'), { timeout: 20_000 })).workers, 0);
-});
-
 test('a manifest that is there before its epoch is acted on when the last task ends', async (t) => {
   const store = ShadowStore.create({ maxBytes: 2 ** 24 });
   const loop = new Int32Array(new SharedArrayBuffer(8));
