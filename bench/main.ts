@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { messageOf } from '../src/errors.js';
 import type { CaseSpec, Figure } from './figures.js';
 import { describeCommit, describeMachine } from './machine.js';
 import { FULL_PLAN, QUICK_PLAN } from './plan.js';
@@ -53,7 +54,7 @@ function readOptions(): Options {
     if (cases.length === 0) throw new RangeError(`no case contains ${JSON.stringify(values.filter)}`);
     return { cases, json: values.json, quick: values.quick };
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+    process.stderr.write(`${messageOf(error)}\n\n${USAGE}`);
     process.exit(2);
   }
 }
@@ -93,7 +94,7 @@ async function runCases(cases: readonly CaseSpec[]): Promise<Outcome> {
       figures.push(...measured);
       for (const figure of measured) console.log(tableRow(figure));
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       failures.push({ case: describeCase(spec), message });
       console.log(`${describeCase(spec)}: ${message}`);
     }

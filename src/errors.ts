@@ -99,6 +99,11 @@ export function invariant(condition: boolean, what: string): asserts condition {
   if (!condition) throw new ShadowError('ERR_SHADOW_INVARIANT', what);
 }
 
+/** What anything that was thrown has to say. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
 /** A value as it appears in a message: short, and never a failure of its own. */
 export function describe(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);

@@ -34,7 +34,7 @@ export {
   type StateEntry,
   withOriginal,
 } from './livepatch/patch.js';
-export type { PinnedPatch } from './livepatch/pins.js';
+export type { PinnedPatch } from './livepatch/registrar.js';
 export type { Straggler, StragglerCall, StragglerTask } from './livepatch/stragglers.js';
 export type { TransitionInfo, TransitionResult } from './livepatch/transition.js';
 export type { StoreHandle } from './memory/reservation.js';

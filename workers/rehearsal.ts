@@ -4,6 +4,7 @@
  */
 import { type MessagePort, parentPort } from 'node:worker_threads';
 
+import { messageOf } from '../src/errors.js';
 import { attach, task } from '../src/worker.js';
 import { decorateFunctions } from '../src/livepatch/decoration.js';
 import type { Order, Reply, Setup } from '../src/testing/protocol.js';
@@ -22,10 +23,6 @@ function reply(message: Reply): void {
   port?.postMessage(message);
 }
 
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 const held = task(
   () =>
     new Promise<void>((resolve) => {
@@ -39,11 +36,11 @@ function run(handler: (input: unknown) => unknown, serial: number, input: unknow
   void witness.attend(
     () => handler(input),
     (result, error, calls) => {
-      const failure = error === undefined ? null : reason(error);
+      const failure = error === undefined ? null : messageOf(error);
       try {
         reply({ kind: 'done', serial, failure, result, calls });
       } catch (cause) {
-        reply({ kind: 'done', serial, failure: `its result cannot be sent: ${reason(cause)}`, result: undefined, calls });
+        reply({ kind: 'done', serial, failure: `its result cannot be sent: ${messageOf(cause)}`, result: undefined, calls });
       }
     },
   );
@@ -54,7 +51,7 @@ function end(): void {
   try {
     attach().store[Symbol.dispose]();
   } catch (error) {
-    reply({ kind: 'failed', message: reason(error) });
+    reply({ kind: 'failed', message: messageOf(error) });
   }
   process.exit(0);
 }
@@ -66,7 +63,7 @@ function follow(order: Order, handler: (input: unknown) => unknown): void {
       return;
     case 'hold':
       held(undefined).catch((error: unknown) => {
-        reply({ kind: 'failed', message: reason(error) });
+        reply({ kind: 'failed', message: messageOf(error) });
       });
       return;
     case 'release':
@@ -89,7 +86,7 @@ async function start({ filename, exportName, handle, port: given }: Setup): Prom
     });
     reply({ kind: 'ready' });
   } catch (error) {
-    reply({ kind: 'failed', message: reason(error) });
+    reply({ kind: 'failed', message: messageOf(error) });
   }
 }
 

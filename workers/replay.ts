@@ -8,6 +8,7 @@
 
 import { setImmediate as pause } from 'node:timers/promises';
 import { workerData } from 'node:worker_threads';
+import { messageOf } from '../src/errors.js';
 import { account, type Handle, type Request } from '../src/cli/application.js';
 import { bucketOf } from '../src/cli/histogram.js';
 import { forEachAccess, WRITE } from '../src/cli/input.js';
@@ -69,7 +70,7 @@ class Run {
         before = after;
       }
     } catch (error) {
-      this.failure = { position: this.position, message: error instanceof Error ? error.message : String(error) };
+      this.failure = { position: this.position, message: messageOf(error) };
     }
   }
 

@@ -9,7 +9,7 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { describe, ShadowError } from '../errors.js';
+import { describe, messageOf, ShadowError } from '../errors.js';
 
 /** Calls `row(cells, line)` for each line, numbered from 1. Throws ERR_TRACE_FILE; whatever `row` throws ends the reading. */
 export async function readRows(file: string, row: (cells: readonly string[], line: number) => void): Promise<void> {
@@ -67,7 +67,7 @@ function fileError(file: string, error: unknown, where: string): ShadowError {
       ? 'the gzip data end too early; the file is truncated, fetch it again'
       : code.startsWith('Z_')
         ? `the gzip data are damaged (${code}); fetch the file again`
-        : `${error instanceof Error ? error.message : String(error)}; give the path of a readable .csv or .csv.gz file`;
+        : `${messageOf(error)}; give the path of a readable .csv or .csv.gz file`;
   return new ShadowError('ERR_TRACE_FILE', `reading ${describe(file)} failed ${where}: ${reason}`, { cause: error });
 }
 

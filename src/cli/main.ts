@@ -8,7 +8,7 @@
 import { randomInt } from 'node:crypto';
 import { access, constants, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { ShadowError } from '../errors.js';
+import { messageOf, ShadowError } from '../errors.js';
 import { HELP } from './help.js';
 import { type Input, requestCount } from './input.js';
 import { type Options, parseOptions } from './options.js';
@@ -112,7 +112,7 @@ async function writeVerdict(file: string, verdict: Verdict): Promise<boolean> {
     await writeFile(file, `${JSON.stringify(verdict, undefined, 2)}\n`);
     return true;
   } catch (error) {
-    process.stderr.write(`the verdict could not be written to ${file}: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`the verdict could not be written to ${file}: ${messageOf(error)}\n`);
     return false;
   }
 }

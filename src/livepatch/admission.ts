@@ -27,13 +27,17 @@ export function checkName(list: readonly PatchEntry[], name: string): void {
 export function requireEnabled(list: readonly PatchEntry[], name: string): PatchEntry {
   const entry = list.find((candidate) => candidate.name === name);
   if (entry?.enabled === true) return entry;
-  const enabled = list.filter((candidate) => candidate.enabled).map((candidate) => describe(candidate.name));
-  throw new ShadowError(
-    'ERR_PATCH_NOT_ENABLED',
-    entry === undefined
-      ? `no patch named ${describe(name)} is enabled; enabled are: ${enabled.join(', ') || 'none'}`
-      : `patch ${describe(name)} is being disabled already`,
+  if (entry !== undefined) throw new ShadowError('ERR_PATCH_NOT_ENABLED', `patch ${describe(name)} is being disabled already`);
+  throw notEnabled(
+    name,
+    list.filter((candidate) => candidate.enabled).map((candidate) => candidate.name),
   );
+}
+
+/** `names`: of the patches that could have been meant. */
+export function notEnabled(name: string, names: readonly string[]): ShadowError {
+  const enabled = names.map(describe).join(', ') || 'none';
+  return new ShadowError('ERR_PATCH_NOT_ENABLED', `no patch named ${describe(name)} is enabled; enabled are: ${enabled}`);
 }
 
 /** Whether the system could not leave a state that nobody would hold any more. @throws ERR_PATCH_BLOCKED */

@@ -4,7 +4,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-import { describe, ShadowError } from '../errors.js';
+import { describe, messageOf, ShadowError } from '../errors.js';
 import type { ShadowStore } from '../shadow/store.js';
 import type { ObjectRecord, PatchEntry, StateRecord } from './entry.js';
 import type { Announce } from './events.js';
@@ -60,7 +60,7 @@ export class CallbackRunner {
     try {
       answer = await this.#run('prePatch', subject);
     } catch (cause) {
-      throw new ShadowError('ERR_PATCH_PRE_PATCH', `${who} threw: ${reason(cause)}; nothing changed`, { cause });
+      throw new ShadowError('ERR_PATCH_PRE_PATCH', `${who} threw: ${messageOf(cause)}; nothing changed`, { cause });
     }
     if (answer === undefined || answer === 0) return;
     throw new ShadowError('ERR_PATCH_PRE_PATCH', `${who} returned ${describe(answer)}; nothing changed, undefined or 0 would have agreed`, {
@@ -74,7 +74,9 @@ export class CallbackRunner {
       await this.#run(callback, subject);
     } catch (cause) {
       this.#warn(
-        new ShadowError('ERR_PATCH_CALLBACK', `${callback} of ${name(subject)} threw: ${reason(cause)}; the transition went on`, { cause }),
+        new ShadowError('ERR_PATCH_CALLBACK', `${callback} of ${name(subject)} threw: ${messageOf(cause)}; the transition went on`, {
+          cause,
+        }),
       );
     }
   }
@@ -104,8 +106,4 @@ export class CallbackRunner {
 
 function name({ entry, object, state }: Subject): string {
   return `patch ${describe(entry.name)}, ${object === null ? `state ${state}` : `object ${describe(object)}`}`;
-}
-
-function reason(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -61,7 +61,7 @@ export class Code {
       if (running.includes(loaded)) continue;
       this.#forgotten.delete(loaded);
       loaded.release();
-      this.#store.internals.bindings.forget(loaded.shadowTypes);
+      this.#store.internals.bindings.forget(loaded.patch.shadowTypes);
     }
     this.#knowTypes();
   }
@@ -92,7 +92,7 @@ export class Code {
   #knowTypes(): void {
     const { bindings, words } = this.#store.internals;
     if (localStores().has(storeName(words))) return;
-    bindings.know([...this.#library.loaded(), ...this.#forgotten].flatMap((loaded) => loaded.shadowTypes));
+    bindings.know([...this.#library.loaded(), ...this.#forgotten].flatMap((loaded) => loaded.patch.shadowTypes));
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-import { ShadowError } from '../errors.js';
+import { messageOf, ShadowError } from '../errors.js';
 import type { Collection } from '../shadow/sweep.js';
 import type { Announce } from './events.js';
 
@@ -43,7 +43,7 @@ export class Collector {
     this.#sweeps = this.#sweeps.then(async () => {
       while (!collection.step()) await nextTurn();
       for (const cause of collection.failures) {
-        const why = cause instanceof Error ? cause.message : String(cause);
+        const why = messageOf(cause);
         this.#onFailure(new ShadowError('ERR_PATCH_CALLBACK', `a destructor of type ${id}, patch "${patch}", threw: ${why}`, { cause }));
       }
       this.#announce('collected', {

@@ -6,8 +6,9 @@
  */
 import { Mutex } from 'async-mutex';
 
-import { describe, ShadowError } from '../errors.js';
+import { describe, messageOf, ShadowError } from '../errors.js';
 import { ShadowStore } from '../shadow/store.js';
+import { notEnabled } from './admission.js';
 import { aborted, Deadline, type TransitionOptions } from './deadline.js';
 import { CoordinatorEmitter } from './events.js';
 import { inspectPatches, type PatchInfo } from './inspect.js';
@@ -17,7 +18,7 @@ import type { ModuleInfo } from './modules.js';
 import { Operations } from './operations.js';
 import { type CoordinatorOptions, readOptions } from './options.js';
 import type { StateEntry } from './patch.js';
-import type { PinnedPatch } from './pins.js';
+import type { PinnedPatch } from './registrar.js';
 import type { Straggler } from './stragglers.js';
 import { tellStraggler } from './stragglers.js';
 import type { Threads, WorkerGroup } from './threads.js';
@@ -51,8 +52,10 @@ export class Coordinator extends CoordinatorEmitter {
   inspect(name: string): PatchInfo {
     const found = this.patches.find((info) => info.name === name);
     if (found !== undefined) return found;
-    const names = this.patches.map((info) => describe(info.name)).join(', ') || 'none';
-    throw new ShadowError('ERR_PATCH_NOT_ENABLED', `no patch named ${describe(name)} is enabled; enabled are: ${names}`);
+    throw notEnabled(
+      name,
+      this.patches.map((info) => info.name),
+    );
   }
 
   /** The pending transition. */
@@ -132,7 +135,7 @@ export class Coordinator extends CoordinatorEmitter {
   async reverse(): Promise<TransitionResult> {
     const outcome = await this.#exclusive(() => {
       const transition = this.#operations.reverse();
-      return Promise.resolve(awaited(transition, transition.direction));
+      return awaited(transition, transition.direction);
     });
     return outcome.ended;
   }
@@ -148,7 +151,7 @@ export class Coordinator extends CoordinatorEmitter {
       throw new ShadowError('ERR_PATCH_DECLARATION', `force() takes the reason, a string of 1 to 200 characters, not ${describe(reason)}`);
     const outcome = await this.#exclusive(() => {
       const transition = this.#operations.force(reason);
-      return Promise.resolve(awaited(transition, transition.direction));
+      return awaited(transition, transition.direction);
     });
     return outcome.ended;
   }
@@ -170,7 +173,7 @@ export class Coordinator extends CoordinatorEmitter {
       await init?.();
     } catch (cause) {
       await this.#exclusive(() => this.#operations.keeper.leave(name));
-      const why = cause instanceof Error ? cause.message : String(cause);
+      const why = messageOf(cause);
       throw new ShadowError('ERR_PATCH_MODULE', `the initialisation of module ${describe(name)} failed: ${why}`, { cause });
     }
     this.#operations.modules.live(name);
@@ -185,12 +188,11 @@ export class Coordinator extends CoordinatorEmitter {
     checkFunction('exit', exit);
     await this.#exclusive(() => {
       this.#operations.keeper.beginToGo(name);
-      return Promise.resolve();
     });
     try {
       await exit?.();
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
+      const why = messageOf(cause);
       this.warn(new ShadowError('ERR_PATCH_CALLBACK', `the exit of module ${describe(name)} threw: ${why}; it is unloaded`, { cause }));
     }
     await this.#exclusive(() => this.#operations.keeper.leave(name));
@@ -236,7 +238,7 @@ export class Coordinator extends CoordinatorEmitter {
     await this.#operations.drained();
   }
 
-  #exclusive<T>(operation: () => Promise<T>): Promise<T> {
+  #exclusive<T>(operation: () => Promise<T> | T): Promise<T> {
     if (this.#operations.callbacks.isCalling) return Promise.reject(callingError());
     return this.#mutex.runExclusive(() => {
       if (this.#closed !== undefined) throw closedError();
@@ -260,7 +262,6 @@ export class Coordinator extends CoordinatorEmitter {
     const onEnd = (): void => {
       this.#exclusive(() => {
         if (this.#operations.transition === transition && transition.direction === wanted) this.#losePatience(transition, deadline);
-        return Promise.resolve();
       }).catch(() => undefined); // closed: the transition has been told
     };
     deadline.onEnd(onEnd);

@@ -7,7 +7,9 @@ import { ShadowType } from '../shadow/type.js';
 import {
   BASE_OBJECT,
   type Callbacks,
+  CALLBACKS,
   type DeclaredState,
+  hasCallbacks,
   MAX_NAME_LENGTH,
   Patch,
   type PatchDeclaration,
@@ -15,8 +17,6 @@ import {
   type PatchObject,
   WithOriginal,
 } from './patch.js';
-
-const CALLBACKS = ['prePatch', 'postPatch', 'preUnpatch', 'postUnpatch'] as const;
 
 /**
  * Declares a patch; the default export of a patch module. The module is loaded in every worker and on the coordinator's thread, so what
@@ -55,9 +55,7 @@ export function definePatch(declaration: PatchDeclaration): Patch {
 
 /** Under `pin`, tasks of both versions run in one thread at the same time, so neither callbacks nor collected state could rely on anything. */
 function checkCodeOnly(objects: readonly PatchObject[], states: readonly DeclaredState[], where: string): void {
-  const more = objects.some(
-    ({ shadowTypes, callbacks }) => shadowTypes.length > 0 || CALLBACKS.some((callback) => callbacks[callback] !== undefined),
-  );
+  const more = objects.some(({ shadowTypes, callbacks }) => shadowTypes.length > 0 || hasCallbacks(callbacks));
   if (more || states.length > 0)
     refuse(`${where}: consistency "pin" is for patches that change code only; leave out shadowTypes, callbacks and states, or use "gate"`);
 }

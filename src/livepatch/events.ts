@@ -10,7 +10,7 @@ import type { ShadowError } from '../errors.js';
 import type { CollectedEvent, CollectingEvent } from './collector.js';
 import type { MigratedEvent } from './migrations.js';
 import type { Callbacks, ModulePhase } from './patch.js';
-import type { PinnedPatch } from './pins.js';
+import type { PinnedPatch } from './registrar.js';
 import type { Straggler } from './stragglers.js';
 
 export type TransitionKind = 'enable' | 'replace' | 'disable';

@@ -3,10 +3,11 @@
  * modules and the types of what it shows.
  */
 import type { PatchEntry } from './entry.js';
+import { PATCHING } from './line.js';
 import type { ModuleTable } from './modules.js';
-import type { Consistency, ModulePhase } from './patch.js';
+import { type Consistency, functionNames, type ModulePhase } from './patch.js';
 import type { AgentStatus } from './roster.js';
-import { directionName, type Transition } from './transition.js';
+import type { Transition } from './transition.js';
 
 export interface ObjectInfo {
   readonly name: string;
@@ -99,7 +100,7 @@ export function inspectPatches(
         functions: [...object.functions.keys()],
         shadowTypes: object.shadowTypes.map(({ id }) => id),
       })),
-      functions: patch.objects.flatMap(({ name, functions }) => [...functions.keys()].map((key) => `${name}.${key}`)),
+      functions: patch.objects.flatMap(functionNames),
       shadowTypes: patch.objects.flatMap(({ name, shadowTypes }) => shadowTypes.map(({ id }) => ({ object: name, id }))),
       states: patch.states.map(({ id, version }) => ({ id, version })),
       workers: agents.map(({ thread, version, tasks }) => ({ thread, patchState: patchState(entry, transition, version), version, tasks })),
@@ -110,6 +111,6 @@ export function inspectPatches(
 function patchState(entry: PatchEntry, transition: Transition | undefined, version: number): -1 | 0 | 1 {
   if (transition?.entry !== entry) return -1;
   const { before, after, forward } = transition;
-  const patched = directionName(forward) === 'patching' ? after : before;
+  const patched = forward === PATCHING ? after : before;
   return version === patched.version ? 1 : 0;
 }

@@ -4,7 +4,7 @@
  */
 import { threadId } from 'node:worker_threads';
 
-import { describe, ShadowError } from '../errors.js';
+import { describe, messageOf, ShadowError } from '../errors.js';
 import { LoadedPatch } from './loaded.js';
 import { loadPatch } from './loader.js';
 import type { PatchReference } from './manifest.js';
@@ -79,7 +79,7 @@ export class Library {
   }
 
   #fail({ serial, name, url }: PatchReference, cause: unknown): void {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     this.#patches.set(
       serial,
       new ShadowError('ERR_PATCH_LOAD', `thread ${threadId} cannot load patch ${describe(name)} from ${url}: ${reason}`, { cause }),

@@ -3,7 +3,6 @@
  * counters. Imports errors, activity, decoration, patch and trampoline.
  */
 import { describe, ShadowError } from '../errors.js';
-import type { AnyShadowType } from '../shadow/type.js';
 import { claimCounter, releaseCounter, UNTRACKED } from './activity.js';
 import { decorated } from './decoration.js';
 import { type Patch, type PatchFunction, WithOriginal } from './patch.js';
@@ -40,13 +39,6 @@ export class LoadedPatch {
       this.release();
       throw error;
     }
-  }
-
-  /** What the patch declares, for its objects and its states. */
-  get shadowTypes(): AnyShadowType[] {
-    const { objects, states } = this.patch;
-    const ofStates = states.map(({ shadowType }) => shadowType).filter((type) => type !== undefined);
-    return [...objects.flatMap(({ shadowTypes }) => shadowTypes), ...ofStates];
   }
 
   replacement(object: string, name: string): Layer | undefined {

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-import { describe, ShadowError } from '../errors.js';
+import { describe, messageOf, ShadowError } from '../errors.js';
 import type { PatchReference } from './manifest.js';
 import { Patch } from './patch.js';
 import { evaluateScript, prepareScripts } from './script.js';
@@ -67,7 +67,7 @@ function readScript(url: string): string {
   try {
     return readFileSync(fileURLToPath(url), 'utf8');
   } catch (cause) {
-    throw new ShadowError('ERR_PATCH_LOAD', `${url} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new ShadowError('ERR_PATCH_LOAD', `${url} cannot be read: ${messageOf(cause)}`, { cause });
   }
 }
 
@@ -104,7 +104,7 @@ async function importPatch(url: string): Promise<Patch> {
     module = (await import(url)) as { readonly default?: unknown };
   } catch (cause) {
     if (cause instanceof ShadowError) throw cause;
-    throw new ShadowError('ERR_PATCH_LOAD', `${url} cannot be imported: ${cause instanceof Error ? cause.message : String(cause)}`, {
+    throw new ShadowError('ERR_PATCH_LOAD', `${url} cannot be imported: ${messageOf(cause)}`, {
       cause,
     });
   }

@@ -5,7 +5,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-import { describe, ShadowError } from '../errors.js';
+import { describe, messageOf, ShadowError } from '../errors.js';
 import type { Migration } from '../shadow/migration.js';
 import { migrationPath } from '../shadow/migration-path.js';
 import type { ShadowStore } from '../shadow/store.js';
@@ -59,8 +59,8 @@ export class Migrator {
    */
   plan(stack: readonly PatchEntry[], leaving: readonly PatchEntry[]): PlannedMigration[] {
     const { registry } = this.#store.internals;
-    const staying = stack.flatMap((entry) => typesOf(entry));
-    const known = [...staying, ...leaving.flatMap((entry) => typesOf(entry))];
+    const staying = stack.flatMap(({ patch }) => patch.shadowTypes);
+    const known = [...staying, ...leaving.flatMap(({ patch }) => patch.shadowTypes)];
     const planned: PlannedMigration[] = [];
     for (const [id, { type, by }] of this.#wanted(stack)) {
       const from = registry.versionInForce(id);
@@ -80,7 +80,7 @@ export class Migrator {
               : `give version ${stranded} a "migrateBack", or disable the patches that use the type first, if there are only patches`),
         );
       }
-      const patch = stack.findLast((entry) => typesOf(entry).includes(type))?.patch;
+      const patch = stack.findLast((entry) => entry.patch.shadowTypes.includes(type))?.patch;
       planned.push({ type, from, eager: needsLeaving || patch?.migrate !== 'lazy' || from > type.version });
     }
     return planned;
@@ -88,7 +88,7 @@ export class Migrator {
 
   /** Lets this thread use the migrations of these patches, and of those that are retained. */
   know(entries: readonly PatchEntry[]): void {
-    this.#store.internals.bindings.know([...entries, ...this.#retained.keys()].flatMap((entry) => typesOf(entry)));
+    this.#store.internals.bindings.know([...entries, ...this.#retained.keys()].flatMap(({ patch }) => patch.shadowTypes));
   }
 
   /**
@@ -132,7 +132,7 @@ export class Migrator {
     const { id, from, to } = migration;
     while (!migration.step()) await nextTurn();
     for (const cause of migration.failures) {
-      const why = cause instanceof Error ? cause.message : String(cause);
+      const why = messageOf(cause);
       this.#warn(new ShadowError('ERR_SHADOW_MIGRATION', `a variable of type ${id} stays in version ${from}: ${why}`, { cause }));
     }
     this.#announce('migrated', { id, from, to, variables: migration.variables, milliseconds: performance.now() - startedAt });
@@ -154,13 +154,8 @@ export class Migrator {
     const wanted = new Map<number, { type: AnyShadowType; by: string }>();
     for (const { owner, type } of this.#store.internals.registry.declarations())
       if (!owner.startsWith('patch ')) wanted.set(type.id, { type, by: 'the application' });
-    for (const entry of stack) for (const type of typesOf(entry)) wanted.set(type.id, { type, by: `patch ${describe(entry.name)}` });
+    for (const entry of stack)
+      for (const type of entry.patch.shadowTypes) wanted.set(type.id, { type, by: `patch ${describe(entry.name)}` });
     return wanted;
   }
-}
-
-/** Of all its objects, loaded or not, and of its states. */
-function typesOf({ patch }: PatchEntry): AnyShadowType[] {
-  const ofStates = patch.states.flatMap(({ shadowType }) => (shadowType === undefined ? [] : [shadowType]));
-  return [...patch.objects.flatMap(({ shadowTypes }) => shadowTypes), ...ofStates];
 }

@@ -4,7 +4,7 @@
  * (H6). Its caller holds the coordinator's mutex where a method says so. Touches shared memory only through objects.ts. Imports errors,
  * entry, objects and modules.
  */
-import { describe, ShadowError } from '../errors.js';
+import { describe, messageOf, ShadowError } from '../errors.js';
 import type { ObjectRecord, PatchEntry } from './entry.js';
 import type { Announce } from './events.js';
 import type { ModuleTable } from './modules.js';
@@ -104,7 +104,7 @@ export class ModuleKeeper {
         this.#announce('milestone', { milestone: 'module-refused', patch: entry.name, module: name });
         await this.#objects.leave(entry, record);
         for (const earlier of applied) await this.#revert(earlier.entry, earlier.record);
-        const why = cause instanceof Error ? cause.message : String(cause);
+        const why = messageOf(cause);
         const error = refusal(name, `was refused by patch ${describe(entry.name)}: ${why}`, cause);
         this.#table.refuse(name, forThreads ? error.message : null);
         this.#host.retell();

@@ -26,7 +26,7 @@ import { type Progress, Threads, type ThreadsOptions } from './threads.js';
 import { type Arrangement, directionName, references, Transition, type TransitionResult } from './transition.js';
 
 /** Runs work under the coordinator's mutex when its turn comes. Rejects with what it throws, or with ERR_PATCH_CLOSED. */
-export type Exclusive = <T>(work: () => Promise<T>) => Promise<T>;
+export type Exclusive = <T>(work: () => Promise<T> | T) => Promise<T>;
 
 export class Operations {
   readonly threads: Threads;
@@ -71,7 +71,6 @@ export class Operations {
     this.#migrator = new Migrator(store, announce, warn, () => {
       this.#background(() => {
         if (this.#transition === undefined) this.#settle();
-        return Promise.resolve();
       });
     });
     this.threads = new Threads(store, options, {
@@ -308,14 +307,14 @@ export class Operations {
   }
 
   /** Work under the mutex that nobody waits for; nothing remains to be done when the coordinator is closed. */
-  #background(work: () => Promise<void>): void {
+  #background(work: () => Promise<void> | void): void {
     this.#exclusive(work).catch((error: unknown) => {
       if (!(error instanceof ShadowError && error.code === 'ERR_PATCH_CLOSED')) this.#warn(error as ShadowError);
     });
   }
 
   async #advance(transition: Transition): Promise<void> {
-    if (transition.order([]).mode === 'hold') {
+    if (transition.mode === 'hold') {
       try {
         this.#migrate(transition);
         this.threads.order(transition.order(this.#migrator.retained));

@@ -88,6 +88,9 @@ export interface Callbacks<Context> {
   postUnpatch?(context: Context): unknown;
 }
 
+/** The names of the four. */
+export const CALLBACKS = ['prePatch', 'postPatch', 'preUnpatch', 'postUnpatch'] as const;
+
 export type PatchCallbacks = Callbacks<CallbackContext>;
 export type StateCallbacks = Callbacks<StateCallbackContext>;
 
@@ -158,7 +161,17 @@ export interface PatchObject {
   readonly callbacks: PatchCallbacks;
 }
 
-/** A checked declaration. Made by {@link definePatch} only. */
+/** "object.function" for each function that the object replaces. */
+export function functionNames({ name, functions }: PatchObject): string[] {
+  return [...functions.keys()].map((key) => `${name}.${key}`);
+}
+
+/** Whether any of the four is there, on the object itself or by its class. */
+export function hasCallbacks(callbacks: Callbacks<never>): boolean {
+  return CALLBACKS.some((callback) => callbacks[callback] !== undefined);
+}
+
+/** A checked declaration. Made by definePatch() only. */
 export class Patch {
   readonly name: string;
   readonly replace: boolean;
@@ -168,7 +181,7 @@ export class Patch {
   readonly objects: readonly PatchObject[];
 
   /** @internal */
-  constructor(declaration: Readonly<Patch>) {
+  constructor(declaration: Omit<Patch, 'shadowTypes'>) {
     this.name = declaration.name;
     this.replace = declaration.replace;
     this.consistency = declaration.consistency;
@@ -176,5 +189,11 @@ export class Patch {
     this.states = declaration.states;
     this.objects = declaration.objects;
     Object.freeze(this);
+  }
+
+  /** Of all its objects, loaded or not, and of its states. */
+  get shadowTypes(): AnyShadowType[] {
+    const ofStates = this.states.map(({ shadowType }) => shadowType).filter((type) => type !== undefined);
+    return [...this.objects.flatMap(({ shadowTypes }) => shadowTypes), ...ofStates];
   }
 }

@@ -1,9 +1,10 @@
 /**
  * Owns what may stand in the way of redirecting a function: the master switch, owners of its slot that tolerate nobody else, and a function
- * that does not exist. Touches no shared memory. Imports errors, entry and what the threads found.
+ * that does not exist. Touches no shared memory. Imports errors, entry, patch and the type of what the threads found.
  */
 import { describe, ShadowError } from '../errors.js';
 import type { ObjectRecord, PatchEntry } from './entry.js';
+import { functionNames } from './patch.js';
 import type { CheckedCandidate } from './threads.js';
 
 export class Redirection {
@@ -38,7 +39,7 @@ export class Redirection {
 
   /** Whether some thread declares each function of the objects that are there. @throws ERR_PATCH_FUNCTION */
   checkFunctions(entry: PatchEntry, there: readonly ObjectRecord[]): void {
-    const replaced = there.flatMap(({ object }) => [...object.functions.keys()].map((key) => `${object.name}.${key}`));
+    const replaced = there.flatMap(({ object }) => functionNames(object));
     const unknown = replaced.filter((key) => this.#checked.get(entry)?.undeclared.includes(key) === true);
     if (unknown.length === 0) return;
     throw new ShadowError(

@@ -2,7 +2,7 @@
  * Owns the registrations of patches with the store: those of objects and those of states, with their events, and what follows when the last
  * one of an id goes. A forced transition leaves code behind that may still use the variables: its registrations are kept instead, as
  * *pinned*, until the operator gives them up (H9). Touches shared memory only through the type registry and the collector. Imports errors,
- * entry, collector, pins and the type of the store.
+ * entry, collector and the type of the store.
  */
 import { describe, ShadowError } from '../errors.js';
 import type { ShadowStore } from '../shadow/store.js';
@@ -10,7 +10,6 @@ import type { AnyShadowType } from '../shadow/type.js';
 import type { Collector } from './collector.js';
 import type { ObjectRecord, PatchEntry, StateRecord } from './entry.js';
 import type { Announce } from './events.js';
-import type { PinnedPatch } from './pins.js';
 
 /** One call of `register`, to be undone by one call of `unregister`. */
 interface Registered {
@@ -21,7 +20,18 @@ interface Registered {
   readonly types: readonly AnyShadowType[];
 }
 
-interface Pin extends PinnedPatch {
+/** What a forced transition left behind: registrations of a patch that is not enabled any more, but whose code may still run somewhere. */
+export interface PinnedPatch {
+  readonly patch: string;
+  /** What the operator gave as the reason for forcing. */
+  readonly reason: string;
+  /** ISO 8601 */
+  readonly since: string;
+  /** Ids that are kept alive. */
+  readonly types: readonly number[];
+}
+
+interface Pin extends Omit<PinnedPatch, 'types'> {
   readonly registered: Registered[];
 }
 
@@ -30,6 +40,8 @@ export class Registrar {
   readonly #collector: Collector;
   readonly #announce: Announce;
   readonly #inForce: (id: number) => AnyShadowType | undefined;
+  /** Of patches that are still on their way out. */
+  readonly #pinning = new Map<PatchEntry, Pin>();
   #pins: Pin[] = [];
 
   /** `inForce`: the declaration by which an id begins that nobody has registered. An older patch may come first, when a module comes. */
@@ -42,7 +54,7 @@ export class Registrar {
 
   /** Patches whose registrations outlive them, because a transition away from them was forced. */
   get pinned(): PinnedPatch[] {
-    return this.#pins.map(({ patch, reason, since, types }) => ({ patch, reason, since, types }));
+    return this.#pins.map(shown);
   }
 
   /** All types of the object, or none. @throws ERR_SHADOW_… */
@@ -70,8 +82,7 @@ export class Registrar {
 
   /** From now on what this entry registered is kept instead of being unregistered. */
   pin(entry: PatchEntry, reason: string): void {
-    const pin: Pin = { patch: entry.name, reason, since: new Date().toISOString(), types: [], registered: [] };
-    this.#pinning.set(entry, pin);
+    this.#pinning.set(entry, { patch: entry.name, reason, since: new Date().toISOString(), registered: [] });
   }
 
   /** The entry is gone: tells what of it stays. */
@@ -79,9 +90,8 @@ export class Registrar {
     const pin = this.#pinning.get(entry);
     this.#pinning.delete(entry);
     if (pin === undefined || pin.registered.length === 0) return;
-    const settled = { ...pin, types: pin.registered.flatMap(({ types }) => types.map(({ id }) => id)) };
-    this.#pins.push(settled);
-    this.#announce('pinned', this.pinned.at(-1)!);
+    this.#pins.push(pin);
+    this.#announce('pinned', shown(pin));
   }
 
   /** Gives up all that is pinned of patches of this name. @throws ERR_PATCH_PINNED */
@@ -92,13 +102,11 @@ export class Registrar {
       throw new ShadowError('ERR_PATCH_PINNED', `nothing of a patch named ${describe(name)} is pinned; pinned are: ${names}`);
     }
     this.#pins = this.#pins.filter((pin) => !found.includes(pin));
-    for (const { registered, patch, reason, since, types } of found) {
-      for (const registration of registered) this.#withdraw(registration);
-      this.#announce('unpinned', { patch, reason, since, types });
+    for (const pin of found) {
+      for (const registration of pin.registered) this.#withdraw(registration);
+      this.#announce('unpinned', shown(pin));
     }
   }
-
-  readonly #pinning = new Map<PatchEntry, Pin>();
 
   #register(registered: Registered): void {
     const { owner, object, types } = registered;
@@ -129,6 +137,10 @@ export class Registrar {
   #references(id: number): number {
     return this.#store.internals.registry.owners().filter((owner) => owner.id === id).length;
   }
+}
+
+function shown({ patch, reason, since, registered }: Pin): PinnedPatch {
+  return { patch, reason, since, types: registered.flatMap(({ types }) => types.map(({ id }) => id)) };
 }
 
 function ofObject(entry: PatchEntry, { object }: ObjectRecord): Registered {

@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { compileFunction } from 'node:vm';
 
-import { describe, ShadowError } from '../errors.js';
+import { describe, messageOf, ShadowError } from '../errors.js';
 import { Patch } from './patch.js';
 
 type Evaluate = (module: { exports: unknown }, exports: unknown, require: (id: string) => unknown) => void;
@@ -54,7 +54,7 @@ export function evaluateScript(url: string, code: string): Patch {
     evaluate(module, module.exports, requireFor(url));
   } catch (cause) {
     if (cause instanceof ShadowError) throw cause;
-    throw new ShadowError('ERR_PATCH_LOAD', `the script ${url} failed: ${cause instanceof Error ? cause.message : String(cause)}`, {
+    throw new ShadowError('ERR_PATCH_LOAD', `the script ${url} failed: ${messageOf(cause)}`, {
       cause,
     });
   }

@@ -6,7 +6,7 @@
 import { describe, ShadowError } from '../errors.js';
 import { type CallbackRunner, ofState } from './callbacks.js';
 import type { PatchEntry, StateRecord } from './entry.js';
-import type { DeclaredState, Patch } from './patch.js';
+import { type DeclaredState, hasCallbacks, type Patch } from './patch.js';
 import type { Registrar } from './registrar.js';
 
 /** A state of a patch that is coming or going. */
@@ -40,7 +40,7 @@ export function checkStates(enabled: readonly Patch[], patch: Patch): void {
 }
 
 function undoesItself({ callbacks, shadowType, blockDisable }: DeclaredState): boolean {
-  return !blockDisable && (Object.values(callbacks).some((callback) => callback !== undefined) || shadowType !== undefined);
+  return !blockDisable && (hasCallbacks(callbacks) || shadowType !== undefined);
 }
 
 export class StateTable {

@@ -115,7 +115,7 @@ export class Transition {
     const standby = [...references(other), ...retained].filter(
       (reference, index, all) => !stack.includes(reference) && all.indexOf(reference) === index,
     );
-    return { version: target.version, stack, mode: this.#mode(), standby, candidate: null };
+    return { version: target.version, stack, mode: this.mode, standby, candidate: null };
   }
 
   /** Resolves if it ends in this direction, rejects if it ends in the other. */
@@ -138,7 +138,7 @@ export class Transition {
    * While variables get another layout, no task may run anywhere: not one that knows the old layout, nor one that knows the new. So the
    * threads are drained before any of them switches.
    */
-  #mode(): Order['mode'] {
+  get mode(): Order['mode'] {
     if (this.forced !== null) return 'force';
     if (this.migrations.length > 0 && !this.migrated && !this.reversed) return 'hold';
     return this.entry.patch.consistency;

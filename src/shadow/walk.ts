@@ -28,7 +28,7 @@ export interface Target {
 }
 
 /** The slots that hold variables of a binding's id: that in force, then those of older versions. */
-export function targetsOf(binding: Binding): Target[] {
+function targetsOf(binding: Binding): Target[] {
   const { slot, tag, older, bindings, type } = binding;
   const behind = older.map((one) => ({ binding: bindings.ofVersion(type, type.id, one.version, one.size), slot: one.slot, tag: one.tag }));
   return [{ binding, slot, tag }, ...behind];

@@ -4,7 +4,7 @@
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 
-import { ShadowError } from '../errors.js';
+import { messageOf, ShadowError } from '../errors.js';
 import type { StoreHandle } from '../memory/reservation.js';
 import { until } from './patience.js';
 import type { Call, Order, Reply, Setup } from './protocol.js';
@@ -64,7 +64,7 @@ export class Crew {
       );
     } catch (error) {
       await crew.end();
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       throw new ShadowError('ERR_PATCH_LOAD', `the workload ${workload.filename} cannot be loaded: ${why}`, { cause: error });
     }
     return crew;

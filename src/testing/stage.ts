@@ -3,6 +3,7 @@
  * and the look at them when a path has returned to where it began. Touches shared memory only through the store. Imports the coordinator and
  * the rest of testing/ but the walk.
  */
+import { messageOf } from '../errors.js';
 import { Coordinator } from '../livepatch/coordinator.js';
 import { BASE_OBJECT, type Patch } from '../livepatch/patch.js';
 import type { Straggler } from '../livepatch/stragglers.js';
@@ -175,7 +176,7 @@ export class Stage {
     try {
       wrong = this.#workload.check(result, n);
     } catch (error) {
-      wrong = `check() threw: ${error instanceof Error ? error.message : String(error)}`;
+      wrong = `check() threw: ${messageOf(error)}`;
     }
     if (wrong !== undefined) this.evidence.complain('wrong-result', n, wrong, calls);
   }

@@ -2,7 +2,7 @@
  * Owns the walking of one path: makes its steps under the workload, tells legitimate refusals from failures, and disables in the end whatever
  * is enabled. Reads the registry of types. Imports the stage, changes and the plan.
  */
-import { type ErrorCode, ShadowError } from '../errors.js';
+import { type ErrorCode, messageOf, ShadowError } from '../errors.js';
 import type { PatchSource } from '../livepatch/loader.js';
 import type { Patch } from '../livepatch/patch.js';
 import { Changes } from './changes.js';
@@ -75,7 +75,7 @@ export class Walk {
     } catch (error) {
       if (error instanceof Stall) this.#findings.add('stalled', null, error.message);
       else if (error instanceof CrewLost) this.#findings.add('task-failed', this.#stage.suspect, error.message);
-      else this.#findings.add('step-failed', null, error instanceof Error ? error.message : String(error));
+      else this.#findings.add('step-failed', null, messageOf(error));
       return { steps: this.#steps, outcome: 'failed', reusable: false };
     }
   }
@@ -87,7 +87,7 @@ export class Walk {
     try {
       outcome = await this.#perform(step);
     } catch (error) {
-      outcome = { outcome: 'failed', why: error instanceof Error ? error.message : String(error) };
+      outcome = { outcome: 'failed', why: messageOf(error) };
       throw error;
     } finally {
       this.#steps.push({ step: text, ...outcome });
@@ -206,7 +206,7 @@ export class Walk {
 
   /** @throws Stall */
   #refused(change: Change | undefined, error: unknown, before: Before | undefined): Outcome {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     const code = error instanceof ShadowError ? error.code : undefined;
     if (code === 'ERR_PATCH_STALLED')
       throw new Stall(this.#changes.tellStall(`a transition was not complete within ${this.#workload.timeout} ms`, why));

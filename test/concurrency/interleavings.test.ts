@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
-import { ShadowError } from '../../src/errors.js';
 import { Layout } from '../../src/memory/layout.js';
 import { typeAddress } from '../../src/shadow/slots.js';
 import type { Parent } from '../../src/shadow/objects.js';
@@ -8,6 +7,7 @@ import { ShadowStore, type StoreOptions } from '../../src/shadow/store.js';
 import { type AnyShadowType, defineShadowType } from '../../src/shadow/type.js';
 import { findBlock } from '../../src/table/find.js';
 import { bucketIndex, hashObject, identityOf, splitLevel } from '../../src/table/hash.js';
+import { codeOf } from './code-of.js';
 import { attachColliding, collidingHash } from './colliding.js';
 import { nameOf } from './payload.js';
 import { settled } from './settled.js';
@@ -402,13 +402,3 @@ void describe('staged interleavings: leaving', () => {
     settled(store, 5);
   });
 });
-
-function codeOf(operation: () => unknown): string | undefined {
-  try {
-    operation();
-    return undefined;
-  } catch (error) {
-    if (error instanceof ShadowError) return error.code;
-    throw error;
-  }
-}

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
-import { ShadowError } from '../../src/errors.js';
 import { Layout } from '../../src/memory/layout.js';
 import type { Parent } from '../../src/shadow/objects.js';
 import { typeAddress } from '../../src/shadow/slots.js';
 import { ShadowStore } from '../../src/shadow/store.js';
 import { defineShadowType } from '../../src/shadow/type.js';
+import { codeOf } from './code-of.js';
 import { withoutWaiting } from '../shadow/fixtures/setup.js';
 import { nameOf } from './payload.js';
 import { afterDeath, damage, type Death, deathsDuring } from './snapshots.js';
@@ -377,13 +377,3 @@ void describe('deaths in the middle of a migration', () => {
     });
   }
 });
-
-function codeOf(operation: () => unknown): string | undefined {
-  try {
-    operation();
-    return undefined;
-  } catch (error) {
-    if (error instanceof ShadowError) return error.code;
-    throw error;
-  }
-}

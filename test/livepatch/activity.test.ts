@@ -3,8 +3,6 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { afterEach, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
 
 import { activationNames, claimCounter, counters, isRaised, moveCounters, releaseCounter } from '../../src/livepatch/activity.js';
@@ -14,11 +12,9 @@ import { LoadedPatch } from '../../src/livepatch/loaded.js';
 import { definePatch } from '../../src/livepatch/define-patch.js';
 import { type PatchFunction, withOriginal } from '../../src/livepatch/patch.js';
 import { Layout } from '../../src/memory/layout.js';
+import { collectGarbage } from '../garbage.js';
 import { until } from './fixtures/setup.js';
 import { signal } from './fixtures/signal.js';
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
 
 /** Active calls, as "object.function patch" → number. */
 function active(): Record<string, number> {

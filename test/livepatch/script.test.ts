@@ -6,19 +6,16 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { getHeapStatistics, setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { getHeapStatistics } from 'node:v8';
 
 import { activationNames } from '../../src/livepatch/activity.js';
 import { attach, safepoint, task } from '../../src/livepatch/attach.js';
 import { patchable } from '../../src/livepatch/functions.js';
 import { loadPatch, patchSource } from '../../src/livepatch/loader.js';
 import { prepareScripts } from '../../src/livepatch/script.js';
+import { collectGarbage } from '../garbage.js';
 import { Conductor, script } from './fixtures/conductor.js';
 import { coded, patch } from './fixtures/setup.js';
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
 
 const folder = mkdtempSync(join(tmpdir(), 'umbra-'));
 after(() => {

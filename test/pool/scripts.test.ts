@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import v8 from 'node:v8';
-import vm from 'node:vm';
 
+import { heapInUse } from '../garbage.js';
 import { coordinate } from '../livepatch/fixtures/setup.js';
 import type { StuckJob } from './fixtures/stuck.js';
-
-v8.setFlagsFromString('--expose-gc');
-const collect = vm.runInNewContext('gc') as () => void;
 
 /** Before: the allocators of all threads take their arenas, and the young generations grow to their size. */
 const WARM_UP = 200;
@@ -46,10 +42,7 @@ test('patches as bundled scripts come and go without leaving memory behind, on t
       heaps.push(
         await (pool as unknown as { run: (input: object, options: { name: string }) => Promise<number> }).run({}, { name: 'heap' }),
       );
-    collect();
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    collect();
-    return { main: v8.getHeapStatistics().used_heap_size, worker: Math.max(...heaps), resident: process.memoryUsage.rss() };
+    return { main: await heapInUse(), worker: Math.max(...heaps), resident: process.memoryUsage.rss() };
   };
   const weights: { main: number; worker: number; resident: number }[] = [];
   for (let cycle = 1; cycle <= WARM_UP + CYCLES; cycle++) {

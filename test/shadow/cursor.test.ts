@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { test } from 'node:test';
 
 import { ShadowStore } from '../../src/shadow/store.js';
 import { defineShadowType } from '../../src/shadow/type.js';
+import { collectGarbage } from '../garbage.js';
 import { assertClean, catchWarnings, coded, colliding, MEBIBYTE, open } from './fixtures/setup.js';
 
 const type = defineShadowType({ id: 1, fields: { value: 'u32', big: 'u64' } });
@@ -129,8 +128,6 @@ test('inside a lock body the cursor may move: the lock that is released is the o
 });
 
 test('finding, reading and writing through a cursor allocates nothing', () => {
-  setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc') as () => void;
   const store = ShadowStore.create({ maxBytes: 16 * MEBIBYTE, maxThreads: 2, types: [type] });
   for (let object = 0; object < 1000; object++) store.alloc(object, type);
   const cursor = store.cursor(type);
@@ -141,7 +138,7 @@ test('finding, reading and writing through a cursor allocates nothing', () => {
     }
   };
   run(100_000);
-  gc();
+  collectGarbage();
   const before = process.memoryUsage().heapUsed;
   run(200_000);
   const allocated = process.memoryUsage().heapUsed - before;

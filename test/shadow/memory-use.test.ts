@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 
 import type { Collection } from '../../src/shadow/sweep.js';
 import { type AnyShadowType, defineShadowType, type ShadowType } from '../../src/shadow/type.js';
+import { collectGarbage } from '../garbage.js';
 import { open } from './fixtures/setup.js';
 
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
 const ID = 30;
 
 /** Lets everything be collected that can be: WeakRefs keep what they showed until the turn ends. */

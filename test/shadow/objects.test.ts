@@ -1,22 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 
 import { ShadowStore } from '../../src/shadow/store.js';
 import { defineShadowType } from '../../src/shadow/type.js';
+import { collectGarbage } from '../garbage.js';
 import { assertClean, assertEmpty, coded, open } from './fixtures/setup.js';
 
-setFlagsFromString('--expose-gc');
-const gc = runInNewContext('gc') as () => void;
 const type = defineShadowType({ id: 1, fields: { value: 'u32' } });
 
 /** Collects garbage until what is waited for has happened, or has had every chance to. */
 async function collect(done: () => boolean): Promise<void> {
   for (let round = 0; round < 200 && !done(); round++) {
     await setImmediate(); // a WeakRef keeps its object for the length of the turn in which it was asked
-    gc();
+    collectGarbage();
   }
   assert.ok(done(), 'garbage collection had no effect');
 }

@@ -4,13 +4,12 @@
  * patch-owned registration or variable may be left, and no heap may have grown.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import v8 from 'node:v8';
-import vm from 'node:vm';
 
 import type { Piscina } from 'piscina';
 
 import { PatchCoordinator, ShadowError, ShadowStore } from '../../src/index.js';
 import { Random } from '../concurrency/random.js';
+import { heapInUse } from '../garbage.js';
 import type { Seen } from './worker.js';
 
 export interface SoakOptions {
@@ -67,9 +66,6 @@ function script(name: string, types: readonly number[]): { code: string; filenam
     });`;
   return { code, filename: `${name}.cjs` };
 }
-
-v8.setFlagsFromString('--expose-gc');
-const collectGarbage = vm.runInNewContext('gc') as () => void;
 
 export async function soak({ cycles, workers, tasks, seed }: SoakOptions, onCycle?: (cycle: number) => void): Promise<SoakResult> {
   const store = ShadowStore.create({ maxBytes: 2 ** 26 });
@@ -164,11 +160,8 @@ async function weigh(pool: Piscina<number, Seen>, workers: number) {
   await sleep(20); // the last tasks take a few turns of the event loop
   const samples: number[] = [];
   for (let sample = 0; sample < workers * 4; sample++) samples.push(await (pool as unknown as Weighing).run(0, { name: 'heap' }));
-  collectGarbage();
-  await sleep(1);
-  collectGarbage();
   return {
-    main: v8.getHeapStatistics().used_heap_size,
+    main: await heapInUse(),
     workers: Math.round((samples.reduce((sum, used) => sum + used, 0) / samples.length) * workers),
     resident: process.memoryUsage.rss(),
   };

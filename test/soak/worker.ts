@@ -3,10 +3,9 @@
  * keep patch-owned variables on the object. The result is what the task saw, each version once.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import v8 from 'node:v8';
-import vm from 'node:vm';
 
 import { attach, currentVersion, patchable, task } from '../../src/worker.js';
+import { heapInUse } from '../garbage.js';
 
 attach();
 
@@ -42,13 +41,5 @@ export default task(async (id: number): Promise<Seen> => {
   return { answers: [...answers], versions: [...versions] };
 });
 
-v8.setFlagsFromString('--expose-gc');
-const collect = vm.runInNewContext('gc') as () => void;
-
-/** Bytes of this thread's heap that are in use after a collection. */
-export async function heap(): Promise<number> {
-  collect();
-  await nextTurn();
-  collect();
-  return v8.getHeapStatistics().used_heap_size;
-}
+/** Bytes of this thread's heap in use after a collection. */
+export const heap = heapInUse;
