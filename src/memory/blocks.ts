@@ -6,12 +6,14 @@
  * under CLASS_LOCK; pages come from pages.ts. A removed block is *retired* first and becomes free only when its
  * grace period is over.
  *
- * Recovery reads THREAD_INTENT_BLOCK: a block leaves a list only after its address stands there. Imports layout, classes, grace,
- * intent, lock, pages.
+ * A block leaves a list only after its address stands in THREAD_INTENT_BLOCK, and that word is cleared only when it has arrived on another; whatever changes
+ * several words of a list that others use goes through the journal. The counts and tails of a thread's own lists may be one behind when it dies: recovery walks
+ * them. Imports layout, classes, grace, intent, journal, lock, pages.
  */
 import { CLASS_BLOCK_WORDS, classAddress } from './classes.js';
 import { graceHorizon, isPast, retirementEpoch } from './grace.js';
-import { closeIntent, openIntent } from './intent.js';
+import { closeIntent, hold, openIntent } from './intent.js';
+import { writeTogether } from './journal.js';
 import { Layout, type WordAddress } from './layout.js';
 import { acquire, release, tryAcquire } from './lock.js';
 import { classOfAddress, returnWholePages, takePage } from './pages.js';
@@ -24,6 +26,8 @@ const BATCH = 32;
 const CACHE_LIMIT = 2 * BATCH;
 /** Retired blocks a thread lets gather before it looks for a past grace period. */
 const RETIRED_BATCH = 64;
+/** So long an epoch that does not end is put down to threads that are busy, ms; then one of them may be dead. */
+const LAGGARD_MILLISECONDS = 20;
 
 /** One thread's access to blocks. */
 export class Blocks {
@@ -33,6 +37,9 @@ export class Blocks {
   readonly #caches: WordAddress;
   /** BLOCKS_GIVEN when giving back pages last found nothing: no use in trying again before that changes. */
   #fruitlessGiven = -1;
+  /** The horizon that was found last although much waited for a later one, and since when. */
+  #stuckHorizon = 0;
+  #stuckSince = 0;
 
   constructor(memory: Memory, thread: Thread) {
     this.#memory = memory;
@@ -50,18 +57,24 @@ export class Blocks {
     const cache = this.#caches + sizeClass * Layout.CACHE_WORDS;
     const head = words[cache + Layout.CACHE_HEAD]!;
     if (head === 0) return this.#carve(sizeClass, cache);
-    words[this.#thread.address + Layout.THREAD_INTENT_BLOCK] = head; // recovery reads this
+    if (head >>> Layout.PAGE_SHIFT < words[Layout.PAGE_FLOOR]!) return this.#dropList(cache + Layout.CACHE_HEAD);
+    hold(this.#thread, head);
+    // step: blocks.take
     words[cache + Layout.CACHE_HEAD] = words[head + Layout.BLOCK_NEXT]!;
+    // step: blocks.taken
     words[cache + Layout.CACHE_COUNT]!--;
     return head;
   }
 
-  /** Puts a block that nobody can hold on the thread's own list. */
+  /** Puts a block in hand, one that nobody else can hold, on the thread's own list. */
   put(block: WordAddress, sizeClass: number): void {
     const words = this.#words;
     const cache = this.#caches + sizeClass * Layout.CACHE_WORDS;
     words[block + Layout.BLOCK_NEXT] = words[cache + Layout.CACHE_HEAD]!;
+    // step: blocks.put
     words[cache + Layout.CACHE_HEAD] = block;
+    // step: blocks.put-done
+    hold(this.#thread, 0);
     if (++words[cache + Layout.CACHE_COUNT]! > CACHE_LIMIT) this.#giveBatch(sizeClass, cache, BATCH);
   }
 
@@ -71,9 +84,22 @@ export class Blocks {
    */
   retire(block: WordAddress): void {
     const words = this.#words;
+    const lists = this.#thread.address + Layout.THREAD_RETIRED;
+    hold(this.#thread, block);
+    // step: retire.held
     words[block + Layout.BLOCK_IDENTITY] = Layout.TYPE_SLOT_DEAD;
+    // step: retire.dead
     words[block + Layout.BLOCK_NEXT] = 0;
-    appendRetired(words, this.#thread.address + Layout.THREAD_RETIRED, retirementEpoch(words), block, block, 1);
+    const epoch = retirementEpoch(words);
+    if (words[lists + Layout.RETIRED_EPOCH] !== epoch) beginEpoch(this.#thread, lists, epoch);
+    // step: retire.link
+    const tail = words[lists + Layout.RETIRED_TAIL]!;
+    if (words[lists + Layout.RETIRED_HEAD] === 0) words[lists + Layout.RETIRED_HEAD] = block;
+    else words[tail + Layout.BLOCK_NEXT] = block;
+    // step: retire.linked
+    words[lists + Layout.RETIRED_TAIL] = block;
+    words[lists + Layout.RETIRED_COUNT]!++;
+    hold(this.#thread, 0);
   }
 
   /** Whether enough has gathered that looking for a past grace period is worth the walk over the thread slots. */
@@ -105,7 +131,20 @@ export class Blocks {
   #freePast(): number {
     const horizon = graceHorizon(this.#memory);
     this.#freeLists(this.#thread.address + Layout.THREAD_RETIRED, horizon);
+    if (retiredCount(this.#words, this.#thread.address + Layout.THREAD_RETIRED) >= RETIRED_BATCH) this.#suspectLaggard(horizon);
     return horizon;
+  }
+
+  /** Much waits for an epoch to end. If it is the same one for long, the thread that is inside may be dead. */
+  #suspectLaggard(horizon: number): void {
+    const now = performance.now();
+    if (horizon !== this.#stuckHorizon) {
+      this.#stuckHorizon = horizon;
+      this.#stuckSince = now;
+    } else if (now - this.#stuckSince >= LAGGARD_MILLISECONDS) {
+      this.#stuckSince = now;
+      this.#thread.onLaggard();
+    }
   }
 
   /**
@@ -131,19 +170,31 @@ export class Blocks {
   /** Leaves nothing of the store's memory in the thread's slot. What is still within its grace period becomes an orphan. */
   abandon(): void {
     const words = this.#words;
-    const { address } = this.#thread;
     this.reclaim();
     this.#open();
+    this.#orphan(graceHorizon(this.#memory)); // first: it may bring what others have left
+    this.#giveUndoBlock();
     this.#giveEverything();
     for (let sizeClass = 0; sizeClass < CLASS_BLOCK_WORDS.length; sizeClass++) {
       const cache = this.#caches + sizeClass * Layout.CACHE_WORDS;
-      while (this.#carve(sizeClass, cache, false) !== 0) {
-        this.put(words[address + Layout.THREAD_INTENT_BLOCK]!, sizeClass);
+      for (let block = this.#carve(sizeClass, cache, false); block !== 0; block = this.#carve(sizeClass, cache, false)) {
+        this.put(block, sizeClass);
       }
       this.#giveBatch(sizeClass, cache, words[cache + Layout.CACHE_COUNT]!);
     }
-    this.#orphan(graceHorizon(this.#memory));
     this.#close();
+  }
+
+  #giveUndoBlock(): void {
+    const words = this.#words;
+    const kept = this.#thread.address + Layout.THREAD_UNDO_BLOCK;
+    const block = words[kept]!;
+    const sizeClass = classOfAddress(this.#memory, block);
+    if (sizeClass < 0) return;
+    hold(this.#thread, block);
+    words[kept] = 0;
+    // step: abandon.undo-block
+    this.put(block, sizeClass);
   }
 
   /** Leaves what still waits for its grace period to whoever comes by; what others left before goes first, or its epoch would be raised for ever. */
@@ -151,14 +202,15 @@ export class Blocks {
     const words = this.#words;
     const retired = this.#thread.address + Layout.THREAD_RETIRED;
     acquire(this.#thread, Layout.THREAD_LOCK);
+    // step: orphan.locked
     this.#freeLists(Layout.ORPHANS, horizon);
     const epoch = retirementEpoch(words);
     for (const list of [retired + Layout.RETIRED_OLDER, retired]) {
-      const head = words[list + Layout.RETIRED_HEAD]!;
-      if (head === 0) continue;
-      appendRetired(words, Layout.ORPHANS, epoch, head, words[list + Layout.RETIRED_TAIL]!, words[list + Layout.RETIRED_COUNT]!);
-      clearRetired(words, list);
+      if (words[list + Layout.RETIRED_HEAD] === 0) continue;
+      if (words[Layout.ORPHANS + Layout.RETIRED_EPOCH] !== epoch) beginEpoch(this.#thread, Layout.ORPHANS, epoch);
+      joinRetired(this.#thread, list, Layout.ORPHANS, epoch);
     }
+    // step: orphan.unlock
     release(this.#thread, Layout.THREAD_LOCK);
   }
 
@@ -173,69 +225,92 @@ export class Blocks {
   /** Next block of the page being carved; else a batch of the global list; else, if allowed, a new page. */
   #carve(sizeClass: number, cache: WordAddress, more = true): WordAddress {
     const words = this.#words;
-    const { address } = this.#thread;
     const next = words[cache + Layout.CARVE_NEXT]!;
     if (next !== 0) {
+      const last = words[cache + Layout.CARVE_LAST]!;
+      if (next > last || (next ^ last) >>> Layout.PAGE_SHIFT !== 0) return this.#dropList(cache + Layout.CARVE_NEXT);
       const size = CLASS_BLOCK_WORDS[sizeClass]!;
-      words[address + Layout.THREAD_INTENT_BLOCK] = next; // recovery reads this
-      words[cache + Layout.CARVE_NEXT] = next < words[cache + Layout.CARVE_LAST]! ? next + size : 0;
+      hold(this.#thread, next);
+      // step: blocks.carve
+      words[cache + Layout.CARVE_NEXT] = next < last ? next + size : 0;
+      // step: blocks.carved
       return next;
     }
     if (!more) return 0;
-    if (words[address + Layout.THREAD_RETIRED + Layout.RETIRED_OLDER + Layout.RETIRED_COUNT]! >= RETIRED_BATCH) {
+    if (words[this.#thread.address + Layout.THREAD_RETIRED + Layout.RETIRED_OLDER + Layout.RETIRED_COUNT]! >= RETIRED_BATCH) {
       this.#freePast();
       if (words[cache + Layout.CACHE_HEAD] !== 0) return this.take(sizeClass);
     }
     if (words[classAddress(sizeClass) + Layout.CLASS_HEAD] !== 0 && this.#takeBatch(sizeClass, cache)) return this.take(sizeClass);
-    const page = takePage(this.#memory, this.#thread, sizeClass);
-    if (page === 0) return 0;
-    const size = CLASS_BLOCK_WORDS[sizeClass]!;
-    // The last block, not the end: that of the topmost page is no int32.
-    const last = page + (Math.floor(Layout.PAGE_WORDS / size) - 1) * size;
-    words[cache + Layout.CARVE_LAST] = last;
-    words[cache + Layout.CARVE_NEXT] = page < last ? page + size : 0;
-    words[address + Layout.THREAD_INTENT_BLOCK] = page;
-    return page;
+    return takePage(this.#memory, this.#thread, sizeClass, cache) ? this.#carve(sizeClass, cache) : 0;
   }
 
   #takeBatch(sizeClass: number, cache: WordAddress): boolean {
     const words = this.#words;
     const global = classAddress(sizeClass);
     acquire(this.#thread, global + Layout.CLASS_LOCK);
+    // step: batch.locked
     const head = words[global + Layout.CLASS_HEAD]!;
     let count = 0;
     let last = 0;
-    for (let block = head; block !== 0 && count < BATCH; block = words[block + Layout.BLOCK_NEXT]!) {
+    for (let block = head; count < BATCH && classOfAddress(this.#memory, block) === sizeClass; block = words[block + Layout.BLOCK_NEXT]!) {
       last = block;
       count++;
     }
     if (count > 0) {
-      words[global + Layout.CLASS_HEAD] = words[last + Layout.BLOCK_NEXT]!;
-      words[global + Layout.CLASS_COUNT]! -= count;
-      words[last + Layout.BLOCK_NEXT] = words[cache + Layout.CACHE_HEAD]!;
-      words[cache + Layout.CACHE_HEAD] = head;
-      words[cache + Layout.CACHE_COUNT]! += count;
+      writeTogether(this.#thread, [
+        global + Layout.CLASS_HEAD,
+        words[last + Layout.BLOCK_NEXT]!,
+        global + Layout.CLASS_COUNT,
+        words[global + Layout.CLASS_COUNT]! - count,
+        last + Layout.BLOCK_NEXT,
+        words[cache + Layout.CACHE_HEAD]!,
+        cache + Layout.CACHE_HEAD,
+        head,
+        cache + Layout.CACHE_COUNT,
+        words[cache + Layout.CACHE_COUNT]! + count,
+      ]);
     }
+    // step: batch.unlock
     release(this.#thread, global + Layout.CLASS_LOCK);
     return count > 0;
   }
 
-  /** Moves the first `count` blocks of the thread's own list to the global one. */
-  #giveBatch(sizeClass: number, cache: WordAddress, count: number): void {
+  /** Moves the first `most` blocks of the thread's own list to the global one. */
+  #giveBatch(sizeClass: number, cache: WordAddress, most: number): void {
     const words = this.#words;
     const head = words[cache + Layout.CACHE_HEAD]!;
-    if (count === 0 || head === 0) return;
-    let last = head;
-    for (let i = 1; i < count; i++) last = words[last + Layout.BLOCK_NEXT]!;
+    let last = 0;
+    let count = 0;
+    for (let block = head; count < most && classOfAddress(this.#memory, block) === sizeClass; block = words[block + Layout.BLOCK_NEXT]!) {
+      last = block;
+      count++;
+    }
+    if (count === 0) return;
     const global = classAddress(sizeClass);
     acquire(this.#thread, global + Layout.CLASS_LOCK);
-    words[cache + Layout.CACHE_HEAD] = words[last + Layout.BLOCK_NEXT]!;
-    words[cache + Layout.CACHE_COUNT]! -= count;
-    words[last + Layout.BLOCK_NEXT] = words[global + Layout.CLASS_HEAD]!;
-    words[global + Layout.CLASS_HEAD] = head;
-    words[global + Layout.CLASS_COUNT]! += count;
+    // step: batch.locked
+    writeTogether(this.#thread, [
+      cache + Layout.CACHE_HEAD,
+      words[last + Layout.BLOCK_NEXT]!,
+      cache + Layout.CACHE_COUNT,
+      words[cache + Layout.CACHE_COUNT]! - count,
+      last + Layout.BLOCK_NEXT,
+      words[global + Layout.CLASS_HEAD]!,
+      global + Layout.CLASS_HEAD,
+      head,
+      global + Layout.CLASS_COUNT,
+      words[global + Layout.CLASS_COUNT]! + count,
+    ]);
+    // step: batch.unlock
     release(this.#thread, global + Layout.CLASS_LOCK);
     Atomics.add(words, Layout.BLOCKS_GIVEN, 1);
+  }
+
+  /** Lets go of a list or page whose next block is none: the store is damaged, and check() can bring back what is lost. The caller finds no memory. */
+  #dropList(word: WordAddress): WordAddress {
+    this.#words[word] = 0;
+    return 0;
   }
 
   #giveEverything(): void {
@@ -254,16 +329,23 @@ export class Blocks {
     const words = this.#words;
     let block = words[list + Layout.RETIRED_HEAD]!;
     if (block === 0 || !isPast(words[list + Layout.RETIRED_EPOCH]!, horizon)) return;
-    words[this.#thread.address + Layout.THREAD_RECLAIMED]! += words[list + Layout.RETIRED_COUNT]!;
-    while (block !== 0) {
+    const count = words[list + Layout.RETIRED_COUNT]!;
+    words[this.#thread.address + Layout.THREAD_RECLAIMED]! += count;
+    for (let freed = 0; freed < count; freed++) {
       const next = words[block + Layout.BLOCK_NEXT]!;
-      words[this.#thread.address + Layout.THREAD_INTENT_BLOCK] = block;
+      const sizeClass = classOfAddress(this.#memory, block);
+      if (sizeClass < 0) break; // what follows is damaged, and lost until check() repairs it
+      hold(this.#thread, block);
+      // step: reclaim.held
       words[list + Layout.RETIRED_HEAD] = next;
+      // step: reclaim.unlinked
       words[list + Layout.RETIRED_COUNT]!--;
-      this.put(block, classOfAddress(this.#memory, block));
+      this.put(block, sizeClass);
       block = next;
     }
-    clearRetired(words, list);
+    words[list + Layout.RETIRED_HEAD] = 0;
+    words[list + Layout.RETIRED_TAIL] = 0;
+    words[list + Layout.RETIRED_COUNT] = 0;
   }
 }
 
@@ -278,34 +360,41 @@ export function prepareBlock(words: Int32Array, block: WordAddress, dataWords: n
 }
 
 /**
- * Appends blocks retired in `epoch` to a pair of lists. When the epoch has moved on, the current list joins the older one, which then waits for the later
- * of the two; an epoch moves on once while a thread is inside, so whoever looks at each safepoint finds the older list past by then.
+ * Has the current list of a pair begin a new epoch. What is on it joins the older list, which then waits for the later of the two; an epoch moves on once
+ * while a thread is inside, so whoever looks at each safepoint finds the older list past by then.
  */
-function appendRetired(words: Int32Array, lists: WordAddress, epoch: number, head: WordAddress, tail: WordAddress, count: number): void {
-  if (words[lists + Layout.RETIRED_HEAD] !== 0 && words[lists + Layout.RETIRED_EPOCH] !== epoch) {
-    const older = lists + Layout.RETIRED_OLDER;
-    words[older + Layout.RETIRED_EPOCH] = words[lists + Layout.RETIRED_EPOCH]!;
-    link(words, older, words[lists + Layout.RETIRED_HEAD]!, words[lists + Layout.RETIRED_TAIL]!, words[lists + Layout.RETIRED_COUNT]!);
-    clearRetired(words, lists);
-  }
+function beginEpoch(thread: Thread, lists: WordAddress, epoch: number): void {
+  const { words } = thread;
+  if (words[lists + Layout.RETIRED_HEAD] !== 0)
+    joinRetired(thread, lists, lists + Layout.RETIRED_OLDER, words[lists + Layout.RETIRED_EPOCH]!);
   words[lists + Layout.RETIRED_EPOCH] = epoch;
-  link(words, lists, head, tail, count);
 }
 
-function link(words: Int32Array, list: WordAddress, head: WordAddress, tail: WordAddress, count: number): void {
-  if (words[list + Layout.RETIRED_HEAD] === 0) words[list + Layout.RETIRED_HEAD] = head;
-  else words[words[list + Layout.RETIRED_TAIL]! + Layout.BLOCK_NEXT] = head;
-  words[list + Layout.RETIRED_TAIL] = tail;
-  words[list + Layout.RETIRED_COUNT]! += count;
+/** Appends all of one retired list to another, which waits for `epoch` from now on. */
+function joinRetired(thread: Thread, from: WordAddress, to: WordAddress, epoch: number): void {
+  const { words } = thread;
+  const head = words[from + Layout.RETIRED_HEAD]!;
+  const tail = words[to + Layout.RETIRED_TAIL]!;
+  // step: retire.join
+  writeTogether(thread, [
+    words[to + Layout.RETIRED_HEAD] === 0 ? to + Layout.RETIRED_HEAD : tail + Layout.BLOCK_NEXT,
+    head,
+    to + Layout.RETIRED_TAIL,
+    words[from + Layout.RETIRED_TAIL]!,
+    to + Layout.RETIRED_COUNT,
+    words[to + Layout.RETIRED_COUNT]! + words[from + Layout.RETIRED_COUNT]!,
+    to + Layout.RETIRED_EPOCH,
+    epoch,
+    from + Layout.RETIRED_HEAD,
+    0,
+    from + Layout.RETIRED_TAIL,
+    0,
+    from + Layout.RETIRED_COUNT,
+    0,
+  ]);
 }
 
 /** Blocks on a pair of retired lists. */
 export function retiredCount(words: Int32Array, lists: WordAddress): number {
   return words[lists + Layout.RETIRED_COUNT]! + words[lists + Layout.RETIRED_OLDER + Layout.RETIRED_COUNT]!;
-}
-
-function clearRetired(words: Int32Array, list: WordAddress): void {
-  words[list + Layout.RETIRED_HEAD] = 0;
-  words[list + Layout.RETIRED_TAIL] = 0;
-  words[list + Layout.RETIRED_COUNT] = 0;
 }

@@ -19,14 +19,16 @@ const STORES_FENCE = STRONGLY_ORDERED;
 const EPOCH_STEP = 2; // the epoch stays odd, so that 0 always means quiescent
 
 /**
- * Enters a new interval. Atomics.store is a full fence on every processor, so the look-ups that follow cannot read from before it.
+ * Enters a new interval. The look-ups that follow must not read from before this thread is seen inside: where Atomics.store is no fence for later plain loads
+ * (a store-release on ARM64), an atomic load behind it is, since it waits for the store and nothing passes it.
  * The thread's `onTurnEnd` is queued as a microtask, once per turn.
  * @throws ERR_SHADOW_DISPOSED
  */
 export function enter(thread: Thread): void {
   const { words } = thread;
   if (thread.disposed) throw new ShadowError('ERR_SHADOW_DISPOSED', 'this store object was disposed; attach to the handle again');
-  Atomics.store(words, thread.address + Layout.THREAD_EPOCH, Atomics.load(words, Layout.GRACE_EPOCH));
+  Atomics.store(words, thread.address + Layout.THREAD_EPOCH, Atomics.load(words, Layout.GRACE_EPOCH) | 1);
+  if (!STORES_FENCE) Atomics.load(words, thread.address + Layout.THREAD_EPOCH);
   thread.interval = ++thread.intervals;
   if (thread.leaveQueued) return;
   thread.leaveQueued = true;
@@ -63,7 +65,7 @@ export function isPast(epoch: number, horizon: number): boolean {
 /** The oldest epoch some thread is in; `none` if all are quiescent. */
 function oldestEpoch(memory: Memory, none: number): number {
   const { words, threads } = memory;
-  const high = Atomics.load(words, Layout.THREAD_HIGH);
+  const high = Math.min(Atomics.load(words, Layout.THREAD_HIGH), memory.maxThreads);
   let oldest = none;
   for (let slot = 0; slot < high; slot++) {
     const entered = Atomics.load(words, threads + slot * Layout.THREAD_WORDS + Layout.THREAD_EPOCH);

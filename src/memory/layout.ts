@@ -15,7 +15,7 @@
 
 /** The address of a 32-bit word: an index into the reservation's Int32Array. */
 export type WordAddress = number;
-/** Index of a slot in the type table, 1…TYPE_SLOTS − 2. */
+/** Index of a slot in the type table, 1…TYPE_SLOTS − 3. */
 export type TypeSlot = number;
 /** Index of a slot in the thread table, 0…maxThreads − 1. */
 export type ThreadSlot = number;
@@ -34,7 +34,7 @@ export const enum Layout {
 
   // --- Header -----------------------------------------------------------------------------------------------------------------------
   MAGIC = 0x41524255 | 0, // 'UBRA'
-  LAYOUT_VERSION = 2, // raised by every change of this file that moves or reinterprets a word
+  LAYOUT_VERSION = 3, // raised by every change of this file that moves or reinterprets a word
 
   /** Line 0: written once by create(), before the handle exists; read by attach(). */
   HEADER_MAGIC = 0,
@@ -52,8 +52,8 @@ export const enum Layout {
   /** Line 1: number of buckets. The commit word of a split: written with Atomics.store under GROW_LOCK, read plainly by every look-up. */
   BUCKET_COUNT = 16,
   /**
-   * Raised after every change of a type's tag that is not a registration (its end, another version): one compare tells a reader that no type it knows has
-   * changed since.
+   * Raised before every change of a type's tag that is not a registration (its end, another version), while TYPE_LOCK is held: one compare tells a reader that no
+   * type it knows has changed since.
    */
   TYPE_EPOCH = 17,
   /** Live entries over all buckets; threads add their differences in batches of ENTRY_BATCH, so it is off by that much per thread. */
@@ -73,20 +73,29 @@ export const enum Layout {
   FREE_PAGE_COUNT = 52,
   /** Line 4: GROW_LOCK is held for the length of one split. */
   GROW_LOCK = 64,
-  SPLIT_BUCKET = 65, // the bucket being split + 1, 0 = none; recovery reads this
+  SPLIT_TARGET = 65, // index of the bucket being made + 1, 0 = none; below BUCKET_COUNT once it is published. Recovery reads this
   /** Line 5: locks that are rarely taken, and what they guard. */
   TYPE_LOCK = 80, // all type slots
   THREAD_LOCK = 81, // the orphan list
   THREAD_HIGH = 82, // one more than the highest thread slot ever used
   TYPE_HIGH = 83, // one more than the highest type slot ever used
+  /** Recovery of dead threads, see recovery/. Both hold who is at it as threads.ts tells a thread: no slot is needed to recover another. */
+  REPAIR_LOCK = 84, // held while a slot is repaired, which waits for nothing
+  SETTLE_LOCK = 85, // only ever tried: held while what a dead thread leaves is given back
+  DEAD_SLOTS = 86, // slots in THREAD_DEAD that anybody may settle; under REPAIR_LOCK
+  RECOVERED_THREADS = 87, // threads that died and were recovered, since the store was created; Atomics.add
   NAME_LOCK = 88, // taken to create names once NAME_COLLIDED is set
   NAME_COLLIDED = 89, // 1 once two strings had the same primary handle; never cleared
-  OBJECT_SEQUENCE = 90, // 64-bit: next handle for a JS object; Atomics on BigInt64Array, so 8-byte aligned
+  OBJECT_SEQUENCE = 90, // 64-bit: sequence of the next handle for a JS object; Atomics on BigInt64Array, so 8-byte aligned
   /** Line 6: livepatch control words, written by the coordinator only. */
   PATCH_EPOCH = 96, // raised by every change of what the workers should run; read at each task entry
   PATCH_TARGET = 97, // −1 no transition, 0 unpatched, 1 patched
   PATCH_WAKE = 98, // raised and notified by a worker that has loaded, switched or left; the coordinator waits on it
   PATCH_COORDINATOR = 99, // COORDINATOR_NONE, _LIVE or _CLOSED: whether anybody answers a thread that asks what to run
+  PATCH_COORDINATOR_SLOT = 100, // slot + 1 of the coordinator's thread, whose destructors run there
+  PATCH_COORDINATOR_CLAIM = 101, // the coordinator's thread: the low bits of THREAD_GENERATION, and slot + 1; 0 = none. Compare-exchange
+  PATCH_RECORD = 102, // number of the newest record, 0 = none, RECORD_LOST: the commit word of shadow/records.ts
+  RECORD_LOST = -1,
   COORDINATOR_NONE = 0,
   COORDINATOR_LIVE = 1,
   COORDINATOR_CLOSED = 2,
@@ -112,7 +121,7 @@ export const enum Layout {
 
   // --- Pages ------------------------------------------------------------------------------------------------------------------------
   /** One entry per page of the reservation, guarded by SPACE_LOCK. */
-  PAGE_CLASS = 0, // size class + 1 while the page holds blocks, 0 otherwise
+  PAGE_CLASS = 0, // size class + 1 while the page holds blocks, 0 otherwise; −owner while that thread gives the page back
   PAGE_NEXT = 1, // free-page list: index of the next free page
   PAGE_GENERATION = 2, // where the generations of its blocks begin: above all that any block of the page ever had; under CLASS_LOCK
   PAGE_ENTRY_WORDS = 3,
@@ -123,6 +132,7 @@ export const enum Layout {
   TYPE_SLOT_BITS = 11,
   TYPE_SLOT_MASK = TYPE_SLOTS - 1,
   TYPE_SLOT_NAMES = 0, // the store's own: string names of the object table
+  TYPE_SLOT_RECORDS = TYPE_SLOTS - 2, // the store's own: what the coordinator keeps for its successor, see shadow/records.ts
   TYPE_SLOT_DEAD = TYPE_SLOTS - 1, // never a type: marks the identity of a retired block
   TYPE_TAG = 0, // generation × 8 + state; a binding is good as long as the tag is the one it was made with
   TYPE_ID = 1, // as uint32
@@ -134,7 +144,8 @@ export const enum Layout {
   TYPE_VERSION = 7, // version of the variables in this slot, as uint32
   TYPE_PREVIOUS = 8, // slot of the same id whose version was in force before, as long as it has variables; 0 = none
   TYPE_MIGRATED = 9, // variables that left this slot for a later version; Atomics.add. The counters of both slots stay as they are
-  TYPE_WORDS = 10,
+  TYPE_HANDED = 10, // variables whose count was handed over by the slots behind, although they were migrated here; under TYPE_LOCK
+  TYPE_WORDS = 11,
   TYPE_STATE_FREE = 0,
   TYPE_STATE_LIVE = 1,
   TYPE_STATE_DYING = 2, // collected: invisible, being swept
@@ -145,9 +156,9 @@ export const enum Layout {
 
   // --- Threads ----------------------------------------------------------------------------------------------------------------------
   /** A thread slot. Unless said otherwise written by its own thread only, plainly; recovery reads all of it once that thread is gone. */
-  THREAD_STATE = 0, // THREAD_FREE, THREAD_LIVE; changed under THREAD_LOCK
+  THREAD_STATE = 0, // a state, and above THREAD_STATE_BITS the OS thread id, 0 = unknown: one compare-exchange claims a slot and says for whom
   THREAD_GENERATION = 1, // raised at each claim
-  THREAD_OS_ID = 2, // OS thread id, 0 = unknown
+  THREAD_FIRST_HANDLE = 2, // OBJECT_SEQUENCE at the claim, modulo 2^32: handles of this slot before it are of earlier claims
   THREAD_OS_START_LOW = 3, // start time of that OS thread in clock ticks since boot: tells a reused id apart
   THREAD_OS_START_HIGH = 4,
   THREAD_NODE_ID = 5, // node:worker_threads threadId
@@ -157,6 +168,11 @@ export const enum Layout {
   THREAD_INTENT_BUCKET = 8, // word address of the primary bucket, or of the lock
   THREAD_INTENT_BLOCK = 9, // word address of the block in hand
   THREAD_INTENT_SEQUENCE = 10, // raised when an intent is set and when it is cleared: even = nothing in hand
+  THREAD_INTENT_CHANGE = 11, // CHANGE_*: what is about to happen to the block in hand; 0 = it is merely in hand
+  THREAD_INTENT_COUNTER = 12, // the count of its type in this thread before that change
+  /** Locks that no intent tells of. */
+  THREAD_VARIABLE = 13, // block whose variable lock the thread holds or waits for
+  THREAD_VARIABLE_INNER = 27, // a second one, which it only tries for
   /** Counters for stats(), THREAD_COUNTERS of them from THREAD_LOCK_WAITS on. */
   THREAD_COUNTERS = 6,
   THREAD_LOCK_WAITS = 14,
@@ -174,6 +190,14 @@ export const enum Layout {
   THREAD_TASKS = 24, // tasks in flight
   THREAD_FLIPPING = 25, // 1 while the thread changes its version: only when it is 0 does THREAD_PATCH_VERSION tell for certain
   THREAD_TASK_SERIAL = 26, // number of the task admitted last, counted from 1, wraps
+  THREAD_LEAVING = 29, // size class + 1 of which the thread gives whole pages back, 0 = none
+  THREAD_HANDLES = 30, // handles it made for JS objects, at most 1: whether there are any
+  /** What update() is about to overwrite, see shadow/undo.ts. */
+  THREAD_UNDO = 31, // the block, 0 = nothing
+  THREAD_UNDO_LENGTH = 32, // words of the log
+  THREAD_UNDO_BLOCK = 33, // block that the thread keeps for logs that are too long for THREAD_UNDO_LOG, 0 = none
+  THREAD_SETTLED = 34, // 1 in a dead slot of which nothing is left but what others have to do: destructors, variables of objects
+  THREAD_HELD = 35, // TYPE_LOCK or NAME_LOCK while the thread holds it or waits for it: a waiter reads this
   PATCH_NOT_RUNNING = -1,
   PATCH_MIXED = -2, // tasks of two versions are in flight: a pinned switch is under way
   /**
@@ -207,21 +231,42 @@ export const enum Layout {
   TASK_KIND = 1, // index of the task's name; the agent tells the names
   TASK_STARTED = 2, // ms since the epoch, modulo 2^32
   TASK_WORDS = 4,
+  /** A change of several words, see memory/journal.ts: pairs of word address and value. */
+  THREAD_JOURNAL_COUNT = THREAD_TASK_TABLE + TASK_ENTRIES * TASK_WORDS, // pairs to be written, 0 = none: the commit word
+  THREAD_JOURNAL = THREAD_JOURNAL_COUNT + 1,
+  JOURNAL_PAIRS = 15,
+  /** Log of update() for variables that need no more. */
+  THREAD_UNDO_LOG = THREAD_JOURNAL + JOURNAL_PAIRS * 2 + 1,
+  UNDO_WORDS = 64,
   /** Activation counters: calls of one version of one patchable function that have not ended; the agent tells which. Plain, owner only. */
-  THREAD_ACTIVATIONS = THREAD_TASK_TABLE + TASK_ENTRIES * TASK_WORDS,
+  THREAD_ACTIVATIONS = THREAD_UNDO_LOG + UNDO_WORDS,
   ACTIVATION_COUNTERS = 1024 - THREAD_ACTIVATIONS,
   THREAD_WORDS = THREAD_ACTIVATIONS + ACTIVATION_COUNTERS,
   THREAD_FREE = 0,
   THREAD_LIVE = 1,
+  THREAD_DEAD = 2, // repaired: holds no lock and changes nothing, but still has memory, counts and owed destructors
+  THREAD_ADOPTED = 3, // a living thread acts in the name of the dead one, to give all that back; the OS thread id is its own
+  THREAD_STATE_BITS = 2,
+  THREAD_STATE_MASK = 2 ** THREAD_STATE_BITS - 1,
 
   INTENT_INSERT = 1,
   INTENT_REMOVE = 2,
   INTENT_SPLIT = 3,
   INTENT_MEMORY = 4, // moving blocks between the thread's cache, its retired list and the global lists
   INTENT_MIGRATE = 5, // replacing a variable by its next version in the same chain; holds the variable's own lock too
+  INTENT_VISIT = 6, // holds a bucket's lock and changes nothing
+  INTENT_CHECK = 7, // holds any number of bucket locks
+
+  CHANGE_INSERT = 1, // publishing the block
+  CHANGE_REMOVE = 2, // unlinking it
+  CHANGE_MIGRATE = 3, // publishing it as the next version of a variable, which counts where it was created
+  CHANGE_DROP = 4, // unlinking what was migrated
 
   // --- Counters ---------------------------------------------------------------------------------------------------------------------
-  /** Per thread slot and type slot: variables allocated minus variables freed by that thread. Plain, owner only; the sum is the truth. */
+  /**
+   * Per thread slot and type slot: variables allocated minus variables freed by that thread, and for TYPE_SLOT_NAMES the names. Plain, owner only; the sum
+   * is the truth.
+   */
   COUNTER_WORDS_PER_THREAD = TYPE_SLOTS,
 
   // --- Buckets ----------------------------------------------------------------------------------------------------------------------
@@ -234,7 +279,12 @@ export const enum Layout {
    */
   BUCKET_WORDS = LINE_WORDS,
   BUCKET_SHIFT = 4, // index → words
-  BUCKET_LOCK = 0, // 0, or owner slot + 1; bit 31: someone waits. Unused in an overflow line
+  BUCKET_LOCK = 0, // 0, or owner slot + 1; bit 31: someone waits
+  /**
+   * In an overflow line instead of a lock: the how manieth of its chain it is, from 1. A link is followed only to a line with the next ordinal, so every walk
+   * along a chain ends, whatever the memory holds.
+   */
+  LINE_ORDINAL = 0,
   BUCKET_NEXT = 1, // word address of the overflow line, 0 = none; written once, under BUCKET_LOCK
   BUCKET_KEYS = 2,
   BUCKET_BLOCKS = 9, // BUCKET_KEYS + BUCKET_ENTRIES: the block word of a key is BUCKET_ENTRIES behind it
@@ -258,6 +308,7 @@ export const enum Layout {
   // --- Objects ----------------------------------------------------------------------------------------------------------------------
   /** Object numbers: 0…2^52−1 are the user's; the upper half of the 53-bit space is the object table's. */
   FIRST_NAME_HANDLE = 2 ** 52, // strings: 2^52 + 51 bits of hash
-  FIRST_OBJECT_HANDLE = 2 ** 52 + 2 ** 51, // JS objects: counted up, never reused
+  FIRST_OBJECT_HANDLE = 2 ** 52 + 2 ** 51, // JS objects: + sequence × HANDLE_SLOTS + the slot of the thread that made it; never reused
+  HANDLE_SLOTS = 1024, // 41 bits are left for the sequence
   NULL_OBJECT = 2 ** 53 - 1,
 }

@@ -9,7 +9,10 @@
  * GROW_LOCK, outside check(), only ever tried, not waited for; nobody waits for a variable lock while holding any other lock (a second one is only ever
  * tried). Hence no cycle.
  *
- * Every wait is timed: a thread that is terminated while it is being woken takes the wake with it.
+ * Every wait is timed: a thread that is terminated while it is being woken takes the wake with it, and the owner of a lock may die. After each wait in vain
+ * `onStalled` looks whether the owner still exists, and recovers what it held if not (recovery/); it throws where waiting is hopeless.
+ *
+ * A variable lock stands in THREAD_VARIABLE before it is taken: recovery reads this. How the other locks of a dead thread are found: recovery/repair.ts.
  *
  * Imports layout and threads.
  */
@@ -26,6 +29,7 @@ const SPINS = 60;
 /** After this long a waiter looks again by itself. */
 const WAIT_MILLISECONDS = 20;
 
+/** The owner that a plain lock word names, 0 = none. */
 export function lockOwner(word: number): number {
   return word & ~WAITERS;
 }
@@ -42,18 +46,36 @@ export function release(thread: Thread, lock: WordAddress): void {
   if (Atomics.exchange(thread.words, lock, 0) < 0) Atomics.notify(thread.words, lock, 1);
 }
 
+/** Takes a lock that no intent tells of. It stands in the thread's slot meanwhile, so that whoever waits for it can see that it is held. */
+export function acquireNoted(thread: Thread, lock: WordAddress): void {
+  thread.words[thread.address + Layout.THREAD_HELD] = lock;
+  try {
+    acquire(thread, lock);
+  } catch (error) {
+    thread.words[thread.address + Layout.THREAD_HELD] = 0; // waiting is hopeless
+    throw error;
+  }
+}
+
+export function releaseNoted(thread: Thread, lock: WordAddress): void {
+  release(thread, lock);
+  thread.words[thread.address + Layout.THREAD_HELD] = 0;
+}
+
 function acquireSlowly(thread: Thread, lock: WordAddress): void {
   const { words, owner } = thread;
   for (let spin = 0; spin < SPINS; spin++) {
     if (Atomics.load(words, lock) === 0 && Atomics.compareExchange(words, lock, 0, owner) === 0) return;
   }
   words[thread.address + Layout.THREAD_LOCK_WAITS]!++;
-  for (;;) {
+  for (let waited = 0; ;) {
     // Whoever has slept takes the lock with the waiters bit set: others may sleep still, and only the bit remembers them.
     const seen = Atomics.compareExchange(words, lock, 0, owner | WAITERS);
     if (seen === 0) return;
     if (seen < 0 || Atomics.compareExchange(words, lock, seen, seen | WAITERS) === seen) {
-      Atomics.wait(words, lock, seen | WAITERS, WAIT_MILLISECONDS);
+      if (Atomics.wait(words, lock, seen | WAITERS, WAIT_MILLISECONDS) !== 'timed-out') continue;
+      waited += WAIT_MILLISECONDS;
+      thread.onStalled(lock, lockOwner(seen), waited);
     }
   }
 }
@@ -62,6 +84,8 @@ function acquireSlowly(thread: Thread, lock: WordAddress): void {
 export function acquireVariable(thread: Thread, block: WordAddress): void {
   const { words, owner } = thread;
   const lock = block + Layout.BLOCK_LOCK;
+  words[thread.address + Layout.THREAD_VARIABLE] = block; // recovery reads this
+  // step: variable.acquire
   let seen = Atomics.load(words, lock);
   for (let spin = 0; spin < SPINS; spin++) {
     if ((seen & OWNER_MASK) === 0) {
@@ -73,27 +97,52 @@ export function acquireVariable(thread: Thread, block: WordAddress): void {
     }
   }
   words[thread.address + Layout.THREAD_LOCK_WAITS]!++;
-  for (;;) {
+  for (let waited = 0; ;) {
     seen = Atomics.load(words, lock);
     if ((seen & OWNER_MASK) === 0) {
       if (Atomics.compareExchange(words, lock, seen, seen | owner | WAITERS) === seen) return;
     } else if (seen < 0 || Atomics.compareExchange(words, lock, seen, seen | WAITERS) === seen) {
-      Atomics.wait(words, lock, seen | WAITERS, WAIT_MILLISECONDS);
+      if (Atomics.wait(words, lock, seen | WAITERS, WAIT_MILLISECONDS) !== 'timed-out') continue;
+      waited += WAIT_MILLISECONDS;
+      thread.onStalled(lock, seen & OWNER_MASK, waited);
     }
   }
 }
 
-/** Takes the lock of a variable if it is free. May be used by a thread that holds another variable's lock: it waits for nobody. */
+/** Waits until nobody holds the lock of a variable. For a thread that holds another variable's lock and may take no second one. */
+export function awaitVariable(thread: Thread, block: WordAddress): void {
+  const { words } = thread;
+  const lock = block + Layout.BLOCK_LOCK;
+  for (let waited = 0; ;) {
+    const seen = Atomics.load(words, lock);
+    if ((seen & OWNER_MASK) === 0) return;
+    if (seen >= 0 && Atomics.compareExchange(words, lock, seen, seen | WAITERS) !== seen) continue;
+    if (Atomics.wait(words, lock, seen | WAITERS, WAIT_MILLISECONDS) !== 'timed-out') continue;
+    waited += WAIT_MILLISECONDS;
+    thread.onStalled(lock, seen & OWNER_MASK, waited);
+  }
+}
+
+/** Takes the lock of a variable if it is free. For a thread that holds another variable's lock: it waits for nobody. */
 export function tryAcquireVariable(thread: Thread, block: WordAddress): boolean {
   const { words, owner } = thread;
   const lock = block + Layout.BLOCK_LOCK;
+  words[thread.address + Layout.THREAD_VARIABLE_INNER] = block; // recovery reads this
   const seen = Atomics.load(words, lock);
   return (seen & OWNER_MASK) === 0 && Atomics.compareExchange(words, lock, seen, seen | owner) === seen;
 }
 
 /** Releases it and raises its version. */
 export function releaseVariable(thread: Thread, block: WordAddress): void {
-  const { words } = thread;
+  const { words, address } = thread;
+  // step: variable.release
+  unlockVariable(words, block);
+  // step: variable.released
+  if (words[address + Layout.THREAD_VARIABLE] === block) words[address + Layout.THREAD_VARIABLE] = 0;
+  else words[address + Layout.THREAD_VARIABLE_INNER] = 0;
+}
+
+function unlockVariable(words: Int32Array, block: WordAddress): void {
   const lock = block + Layout.BLOCK_LOCK;
   for (;;) {
     const seen = Atomics.load(words, lock);
@@ -102,6 +151,30 @@ export function releaseVariable(thread: Thread, block: WordAddress): void {
       return;
     }
   }
+}
+
+/** Releases a lock on behalf of a dead owner, if it is that one's; whether it was. Wakes all: one of them may be dying as well. */
+export function releaseFor(words: Int32Array, owner: number, lock: WordAddress): boolean {
+  for (;;) {
+    const seen = Atomics.load(words, lock);
+    if (lockOwner(seen) !== owner) return false;
+    if (Atomics.compareExchange(words, lock, seen, 0) !== seen) continue;
+    Atomics.notify(words, lock);
+    return true;
+  }
+}
+
+/** The same for the lock of a variable. */
+export function releaseVariableFor(words: Int32Array, owner: number, block: WordAddress): boolean {
+  if (variableOwner(words, block) !== owner) return false;
+  unlockVariable(words, block);
+  Atomics.notify(words, block + Layout.BLOCK_LOCK);
+  return true;
+}
+
+/** The owner of a variable's lock, 0 = none. */
+export function variableOwner(words: Int32Array, block: WordAddress): number {
+  return Atomics.load(words, block + Layout.BLOCK_LOCK) & OWNER_MASK;
 }
 
 /** The version to read under, or −1 while a writer holds the lock. */

@@ -1,8 +1,10 @@
 /**
  * Owns pages: which size class each belongs to, taking one, and giving back those whose blocks are all free. Writes the page table and the border between
- * buckets and blocks under SPACE_LOCK, and the global list of a class under its CLASS_LOCK. Imports layout, classes, lock, reservation, threads.
+ * buckets and blocks under SPACE_LOCK, and the global list of a class under its CLASS_LOCK. Imports layout, classes, journal, lock, reservation,
+ * threads.
  */
 import { CLASS_BLOCK_WORDS, classAddress, LINE_CLASS } from './classes.js';
+import { writeTogether } from './journal.js';
 import { Layout, type WordAddress } from './layout.js';
 import { acquire, release } from './lock.js';
 import type { Memory } from './reservation.js';
@@ -12,30 +14,63 @@ export function pageEntry(memory: Memory, page: number): WordAddress {
   return memory.pageTable + page * Layout.PAGE_ENTRY_WORDS;
 }
 
-/** Class of the page an address lies in, −1 if the page holds no blocks. */
+/** Size class of the page that an address lies in, −1 if it holds no blocks: for the members of lists, whatever the memory holds. */
 export function classOfAddress(memory: Memory, address: WordAddress): number {
-  return memory.words[pageEntry(memory, address >>> Layout.PAGE_SHIFT) + Layout.PAGE_CLASS]! - 1;
+  const { words } = memory;
+  const page = address >>> Layout.PAGE_SHIFT;
+  if (!(address > 0) || page < words[Layout.PAGE_FLOOR]! || page < memory.firstFreePage || page >= memory.pages) return -1;
+  const sizeClass = words[pageEntry(memory, page) + Layout.PAGE_CLASS]! - 1;
+  return sizeClass < CLASS_BLOCK_WORDS.length ? sizeClass : -1;
 }
 
-/** The word address of a page for blocks of the class, or 0: page 0 is the header. */
-export function takePage(memory: Memory, thread: Thread, sizeClass: number): WordAddress {
+/** Size class of the block that starts at an address, −1 if none does: for addresses that may be anything. */
+export function blockClass(memory: Memory, address: WordAddress): number {
+  const sizeClass = classOfAddress(memory, address);
+  const size = CLASS_BLOCK_WORDS[sizeClass];
+  if (size === undefined) return -1;
+  const offset = address & (Layout.PAGE_WORDS - 1);
+  return offset % size === 0 && offset + size <= Layout.PAGE_WORDS ? sizeClass : -1;
+}
+
+/**
+ * Takes a page for blocks of the class: it is the thread's to carve from then on, at `cache`, where nothing is left to be carved. False if there is none.
+ */
+export function takePage(memory: Memory, thread: Thread, sizeClass: number, cache: WordAddress): boolean {
   const { words } = memory;
   acquire(thread, Layout.SPACE_LOCK);
-  let page = words[Layout.FREE_PAGE_HEAD]!;
+  // step: page.locked
+  const listed = words[Layout.FREE_PAGE_HEAD]!;
+  const room = words[Layout.PAGE_FLOOR]! > words[Layout.BUCKET_PAGE_LIMIT]!;
+  const next = listed !== 0 ? listed : room ? words[Layout.PAGE_FLOOR]! - 1 : 0;
+  const page = hasSaneBorder(memory, listed) ? next : 0;
   if (page !== 0) {
-    words[Layout.FREE_PAGE_HEAD] = words[pageEntry(memory, page) + Layout.PAGE_NEXT]!;
-    words[Layout.FREE_PAGE_COUNT]!--;
-  } else if (words[Layout.PAGE_FLOOR]! > words[Layout.BUCKET_PAGE_LIMIT]!) {
-    page = words[Layout.PAGE_FLOOR]! - 1;
-    words[Layout.PAGE_FLOOR] = page;
-  }
-  if (page !== 0) {
-    words[pageEntry(memory, page) + Layout.PAGE_CLASS] = sizeClass + 1;
+    startGenerations(memory, page, sizeClass);
+    const first = page << Layout.PAGE_SHIFT;
+    const size = CLASS_BLOCK_WORDS[sizeClass]!;
+    const border =
+      listed !== 0
+        ? [
+            Layout.FREE_PAGE_HEAD,
+            words[pageEntry(memory, page) + Layout.PAGE_NEXT]!,
+            Layout.FREE_PAGE_COUNT,
+            words[Layout.FREE_PAGE_COUNT]! - 1,
+          ]
+        : [Layout.PAGE_FLOOR, page];
+    writeTogether(thread, [
+      ...border,
+      pageEntry(memory, page) + Layout.PAGE_CLASS,
+      sizeClass + 1,
+      cache + Layout.CARVE_NEXT,
+      first,
+      // The last block, not the end: that of the topmost page is no int32.
+      cache + Layout.CARVE_LAST,
+      first + (pageCapacity(sizeClass) - 1) * size,
+    ]);
     if (words[Layout.MEMORY_PRESSURE] !== 0) Atomics.store(words, Layout.MEMORY_PRESSURE, 0);
   }
+  // step: page.unlock
   release(thread, Layout.SPACE_LOCK);
-  if (page !== 0) startGenerations(memory, page, sizeClass);
-  return page << Layout.PAGE_SHIFT;
+  return page !== 0;
 }
 
 /**
@@ -45,28 +80,50 @@ export function takePage(memory: Memory, thread: Thread, sizeClass: number): Wor
 export function extendBuckets(memory: Memory, thread: Thread): boolean {
   const { words } = memory;
   acquire(thread, Layout.SPACE_LOCK);
+  // step: extend.locked
   const page = words[Layout.BUCKET_PAGE_LIMIT]!;
-  const room = page < words[Layout.PAGE_FLOOR]! || unlistFreePage(memory, page);
-  if (room) {
-    if (page === words[Layout.PAGE_FLOOR]) {
-      words.fill(0, page * Layout.PAGE_WORDS, (page + 1) * Layout.PAGE_WORDS);
-      words[Layout.PAGE_FLOOR] = page + 1;
-    }
+  let room = hasSaneBorder(memory, words[Layout.FREE_PAGE_HEAD]!);
+  if (room && page < words[Layout.PAGE_FLOOR]!) {
     words[Layout.BUCKET_PAGE_LIMIT] = page + 1;
+  } else if (room) {
+    const link = linkOfFreePage(memory, page);
+    room = link !== 0;
+    if (room) {
+      words.fill(0, page * Layout.PAGE_WORDS, (page + 1) * Layout.PAGE_WORDS); // nobody reads a free page
+      // step: extend.wiped
+      writeTogether(thread, [
+        link,
+        words[pageEntry(memory, page) + Layout.PAGE_NEXT]!,
+        Layout.FREE_PAGE_COUNT,
+        words[Layout.FREE_PAGE_COUNT]! - 1,
+        Layout.PAGE_FLOOR,
+        page + 1,
+        Layout.BUCKET_PAGE_LIMIT,
+        page + 1,
+      ]);
+    }
   }
+  // step: extend.unlock
   release(thread, Layout.SPACE_LOCK);
   return room;
 }
 
-/** Takes one particular page off the free-page list, if it is there. */
-function unlistFreePage(memory: Memory, page: number): boolean {
+/** Whether the border between buckets and blocks, and the head of the free-page list, are where they can be; in a damaged store no page is handed out. */
+function hasSaneBorder(memory: Memory, listed: number): boolean {
+  const { words } = memory;
+  const floor = words[Layout.PAGE_FLOOR]!;
+  const limit = words[Layout.BUCKET_PAGE_LIMIT]!;
+  if (limit < memory.firstFreePage || limit > floor || floor > memory.pages) return false;
+  return listed === 0 || (listed >= floor && listed < memory.pages && words[pageEntry(memory, listed) + Layout.PAGE_CLASS] === 0);
+}
+
+/** The word that leads to one particular page on the free-page list, 0 if it is not there. */
+function linkOfFreePage(memory: Memory, page: number): WordAddress {
   const { words } = memory;
   let link: WordAddress = Layout.FREE_PAGE_HEAD;
-  while (words[link] !== 0 && words[link] !== page) link = pageEntry(memory, words[link]!) + Layout.PAGE_NEXT;
-  if (words[link] !== page) return false;
-  words[link] = words[pageEntry(memory, page) + Layout.PAGE_NEXT]!;
-  words[Layout.FREE_PAGE_COUNT]!--;
-  return true;
+  for (let hops = 0; words[link] !== 0 && words[link] !== page && hops < memory.pages; hops++)
+    link = pageEntry(memory, words[link]!) + Layout.PAGE_NEXT;
+  return words[link] === page ? link : 0;
 }
 
 /** Blocks of a page that held others before begin above every generation there was: see PAGE_GENERATION. */
@@ -79,26 +136,75 @@ function startGenerations(memory: Memory, page: number, sizeClass: number): void
     memory.words[block + Layout.BLOCK_GENERATION] = generation;
 }
 
-/** Turns pages whose blocks are all on the global list of the class into free pages; returns how many. */
+/**
+ * Turns pages whose blocks are all on the global list of the class into free pages; returns how many. In two stages, since both together are too much for the
+ * journal: the pages are marked as leaving and their blocks taken off the list, under CLASS_LOCK; then they become free, one by one, under SPACE_LOCK. THREAD_LEAVING
+ * tells recovery that either may be half-done.
+ */
 export function returnWholePages(memory: Memory, thread: Thread, sizeClass: number): number {
   const { words } = memory;
   const list = classAddress(sizeClass);
   if (words[list + Layout.CLASS_COUNT]! < pageCapacity(sizeClass)) return 0;
   acquire(thread, list + Layout.CLASS_LOCK);
-  const whole = wholePages(words, list, pageCapacity(sizeClass));
-  if (whole.size > 0) unlistPages(memory, list, sizeClass, whole);
+  const whole = wholePages(memory, list, pageCapacity(sizeClass));
+  if (whole.size > 0) {
+    words[thread.address + Layout.THREAD_LEAVING] = sizeClass + 1; // recovery reads this
+    // step: leaving.noted
+    for (const page of whole) words[pageEntry(memory, page) + Layout.PAGE_CLASS] = -thread.owner;
+    // step: leaving.marked
+    unlistLeavingPages(memory, thread.owner, sizeClass);
+  }
+  // step: leaving.unlock
   release(thread, list + Layout.CLASS_LOCK);
-  if (whole.size === 0) return 0;
+  if (whole.size > 0) freeLeavingPages(memory, thread);
+  return whole.size;
+}
+
+/** Takes the blocks of the pages that `owner` gives back off the list of their class, and notes the highest generation of each page. Under CLASS_LOCK. */
+export function unlistLeavingPages(memory: Memory, owner: number, sizeClass: number): void {
+  const { words } = memory;
+  const list = classAddress(sizeClass);
+  let kept = 0;
+  let link: WordAddress = list + Layout.CLASS_HEAD;
+  const most = words[list + Layout.CLASS_COUNT]!;
+  for (let block = words[link]!, seen = 0; block !== 0 && seen < most; block = words[link]!, seen++) {
+    const entry = pageEntry(memory, block >>> Layout.PAGE_SHIFT);
+    if (words[entry + Layout.PAGE_CLASS] !== -owner) {
+      link = block + Layout.BLOCK_NEXT;
+      kept++;
+      continue;
+    }
+    if (sizeClass !== LINE_CLASS)
+      words[entry + Layout.PAGE_GENERATION] = Math.max(words[entry + Layout.PAGE_GENERATION]!, words[block + Layout.BLOCK_GENERATION]! | 1);
+    words[link] = words[block + Layout.BLOCK_NEXT]!;
+    // step: leaving.unlisted
+  }
+  words[list + Layout.CLASS_COUNT] = kept;
+}
+
+/** Makes the pages free that the thread gives back and whose blocks are on no list any more. */
+export function freeLeavingPages(memory: Memory, thread: Thread): void {
+  const { words } = memory;
   acquire(thread, Layout.SPACE_LOCK);
   // The highest goes to the head: the lowest are left for buckets to grow into.
-  for (const page of [...whole].sort((a, b) => a - b)) {
-    words[pageEntry(memory, page) + Layout.PAGE_CLASS] = 0;
-    words[pageEntry(memory, page) + Layout.PAGE_NEXT] = words[Layout.FREE_PAGE_HEAD]!;
-    words[Layout.FREE_PAGE_HEAD] = page;
-    words[Layout.FREE_PAGE_COUNT]!++;
+  for (let page = words[Layout.PAGE_FLOOR]!; page < memory.pages; page++) {
+    const entry = pageEntry(memory, page);
+    if (words[entry + Layout.PAGE_CLASS] !== -thread.owner) continue;
+    // step: leaving.page
+    writeTogether(thread, [
+      entry + Layout.PAGE_CLASS,
+      0,
+      entry + Layout.PAGE_NEXT,
+      words[Layout.FREE_PAGE_HEAD]!,
+      Layout.FREE_PAGE_HEAD,
+      page,
+      Layout.FREE_PAGE_COUNT,
+      words[Layout.FREE_PAGE_COUNT]! + 1,
+    ]);
   }
   release(thread, Layout.SPACE_LOCK);
-  return whole.size;
+  // step: leaving.freed
+  words[thread.address + Layout.THREAD_LEAVING] = 0;
 }
 
 function pageCapacity(sizeClass: number): number {
@@ -106,35 +212,19 @@ function pageCapacity(sizeClass: number): number {
 }
 
 /** Pages of which every block is on the list. */
-function wholePages(words: Int32Array, list: WordAddress, capacity: number): Set<number> {
+function wholePages(memory: Memory, list: WordAddress, capacity: number): Set<number> {
+  const { words } = memory;
   const free = new Map<number, number>();
-  for (let block = words[list + Layout.CLASS_HEAD]!; block !== 0; block = words[block + Layout.BLOCK_NEXT]!) {
+  const most = words[list + Layout.CLASS_COUNT]!;
+  for (
+    let block = words[list + Layout.CLASS_HEAD]!, seen = 0;
+    block !== 0 && seen < most;
+    block = words[block + Layout.BLOCK_NEXT]!, seen++
+  ) {
     const page = block >>> Layout.PAGE_SHIFT;
     free.set(page, (free.get(page) ?? 0) + 1);
   }
   const whole = new Set<number>();
   for (const [page, count] of free) if (count === capacity) whole.add(page);
   return whole;
-}
-
-/** Takes the blocks of these pages off the list, and notes the highest generation of each page. */
-function unlistPages(memory: Memory, list: WordAddress, sizeClass: number, pages: ReadonlySet<number>): void {
-  const { words } = memory;
-  let kept = 0;
-  let head = 0;
-  for (let block = words[list + Layout.CLASS_HEAD]!; block !== 0;) {
-    const next = words[block + Layout.BLOCK_NEXT]!;
-    const page = block >>> Layout.PAGE_SHIFT;
-    if (!pages.has(page)) {
-      words[block + Layout.BLOCK_NEXT] = head;
-      head = block;
-      kept++;
-    } else if (sizeClass !== LINE_CLASS) {
-      const highest = pageEntry(memory, page) + Layout.PAGE_GENERATION;
-      words[highest] = Math.max(words[highest]!, words[block + Layout.BLOCK_GENERATION]! | 1);
-    }
-    block = next;
-  }
-  words[list + Layout.CLASS_HEAD] = head;
-  words[list + Layout.CLASS_COUNT] = kept;
 }

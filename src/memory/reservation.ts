@@ -4,6 +4,7 @@
  * before any handle exists. Imports layout and errors.
  */
 import { randomInt } from 'node:crypto';
+import { types as kinds } from 'node:util';
 
 import { describe, ShadowError } from '../errors.js';
 import { Layout, type WordAddress } from './layout.js';
@@ -64,6 +65,8 @@ export class Memory {
   readonly threads: WordAddress;
   readonly counters: WordAddress;
   readonly buckets: WordAddress;
+  /** First page behind the buckets that exist from the start: the bucket region never ends below it. */
+  readonly firstFreePage: number;
 
   constructor(buffer: SharedArrayBuffer, maxThreads: number) {
     this.handle = { kind: 'umbra.store', layoutVersion: Layout.LAYOUT_VERSION, buffer };
@@ -85,6 +88,7 @@ export class Memory {
     this.threads = regions.threads;
     this.counters = regions.counters;
     this.buckets = regions.buckets;
+    this.firstFreePage = regions.firstFreePage;
   }
 }
 
@@ -149,34 +153,29 @@ export function createMemory(maxBytes: number, maxThreads: number | undefined): 
 }
 
 /**
- * Opens the reservation behind a handle that came from elsewhere. Nothing in it is trusted before it was compared with what the two
- * sizes imply.
+ * Opens the reservation behind a handle that came from elsewhere. Nothing in it is trusted before it was compared with what the two sizes imply: each
+ * property is read once, so what was checked is what is used, and the regions are computed, never read.
  * @throws ERR_SHADOW_HANDLE, ERR_SHADOW_HANDLE_VERSION, ERR_SHADOW_HANDLE_SIZE
  */
 export function attachMemory(handle: unknown): Memory {
-  if (typeof handle !== 'object' || handle === null || !('kind' in handle) || handle.kind !== 'umbra.store') {
-    throw new ShadowError('ERR_SHADOW_HANDLE', `${describe(handle)} is not a store handle; pass store.handle as it is`);
-  }
-  if (!('layoutVersion' in handle) || handle.layoutVersion !== Layout.LAYOUT_VERSION) {
-    const version = 'layoutVersion' in handle ? describe(handle.layoutVersion) : 'missing';
+  const { kind, layoutVersion, buffer } = propertiesOf(handle);
+  if (kind !== 'umbra.store') throw refused(`${describe(handle)} is not a store handle; pass store.handle as it is`);
+  if (layoutVersion !== Layout.LAYOUT_VERSION) {
+    const version = layoutVersion === undefined ? 'missing' : describe(layoutVersion);
     throw new ShadowError(
       'ERR_SHADOW_HANDLE_VERSION',
       `the handle's layout version is ${version}, this build reads ${Layout.LAYOUT_VERSION}; run one version of umbra in all threads`,
     );
   }
-  if (!('buffer' in handle) || !(handle.buffer instanceof SharedArrayBuffer)) {
-    throw new ShadowError('ERR_SHADOW_HANDLE', 'the handle carries no SharedArrayBuffer; pass store.handle as it is');
-  }
-  const { buffer } = handle;
-  if (buffer.growable) {
-    throw new ShadowError('ERR_SHADOW_HANDLE', 'the buffer of a store is never growable');
-  }
+  // Not instanceof, which an object made to look like one passes.
+  if (!kinds.isSharedArrayBuffer(buffer)) throw refused('the handle carries no SharedArrayBuffer; pass store.handle as it is');
+  if (buffer.growable) throw refused('the buffer of a store is never growable');
   if (buffer.byteLength < Layout.CLASSES_END * 4) {
     throw new ShadowError('ERR_SHADOW_HANDLE_SIZE', `the buffer has ${buffer.byteLength} bytes, less than the header of a store`);
   }
   const header = new Int32Array(buffer, 0, Layout.CLASSES_END);
   if (Atomics.load(header, Layout.HEADER_MAGIC) !== Layout.MAGIC) {
-    throw new ShadowError('ERR_SHADOW_HANDLE', 'the buffer does not start with the magic number of a store');
+    throw refused('the buffer does not start with the magic number of a store');
   }
   if (header[Layout.HEADER_VERSION] !== Layout.LAYOUT_VERSION) {
     throw new ShadowError(
@@ -193,14 +192,52 @@ export function attachMemory(handle: unknown): Memory {
   }
   const maxThreads = header[Layout.HEADER_MAX_THREADS]!;
   const sane = maxThreads >= 1 && maxThreads <= MAX_THREADS_LIMIT && pages > regionsOf(pages, maxThreads).firstFreePage;
-  if (!sane) throw new ShadowError('ERR_SHADOW_HANDLE', `the header names ${maxThreads} threads in ${pages} pages`);
+  if (!sane) throw refused(`the header names ${maxThreads} threads in ${pages} pages`);
   const memory = new Memory(buffer, maxThreads);
-  const regionsAgree =
-    header[Layout.HEADER_PAGE_TABLE] === memory.pageTable &&
-    header[Layout.HEADER_TYPES] === memory.types &&
-    header[Layout.HEADER_THREADS] === memory.threads &&
-    header[Layout.HEADER_COUNTERS] === memory.counters &&
-    header[Layout.HEADER_BUCKETS] === memory.buckets;
-  if (!regionsAgree) throw new ShadowError('ERR_SHADOW_HANDLE', 'the header names other regions than its sizes imply');
+  const wrong = wrongRegion(memory) ?? wrongControl(memory);
+  if (wrong !== undefined) throw refused(wrong);
   return memory;
+}
+
+function propertiesOf(handle: unknown): { kind?: unknown; layoutVersion?: unknown; buffer?: unknown } {
+  if (typeof handle !== 'object' || handle === null) return {};
+  const { kind, layoutVersion, buffer } = handle as Record<string, unknown>;
+  return { kind, layoutVersion, buffer };
+}
+
+function refused(why: string): ShadowError {
+  return new ShadowError('ERR_SHADOW_HANDLE', why);
+}
+
+/** What is wrong with the regions that the header names; undefined if they are those that its sizes imply. */
+function wrongRegion(memory: Memory): string | undefined {
+  const { words } = memory;
+  const agree =
+    words[Layout.HEADER_PAGE_TABLE] === memory.pageTable &&
+    words[Layout.HEADER_TYPES] === memory.types &&
+    words[Layout.HEADER_THREADS] === memory.threads &&
+    words[Layout.HEADER_COUNTERS] === memory.counters &&
+    words[Layout.HEADER_BUCKETS] === memory.buckets;
+  return agree ? undefined : 'the header names other regions than its sizes imply';
+}
+
+/**
+ * What is wrong with the words by which everything else is found; undefined if each lies in its range. The store may be in use: buckets are counted before
+ * their end is read, and that before the first page of blocks, none of which ever falls below what was read before.
+ */
+function wrongControl({ words, maxThreads, pages, buckets, firstFreePage }: Memory): string | undefined {
+  const inRange = (value: number, least: number, most: number): boolean => value >= least && value <= most;
+  const count = Atomics.load(words, Layout.BUCKET_COUNT);
+  const limit = Atomics.load(words, Layout.BUCKET_PAGE_LIMIT);
+  const floor = Atomics.load(words, Layout.PAGE_FLOOR);
+  if (!inRange(floor, firstFreePage, pages) || !inRange(limit, firstFreePage, floor))
+    return `the header ends the buckets at page ${limit} and begins the blocks at page ${floor}, of ${pages}`;
+  const most = Math.floor((limit * Layout.PAGE_WORDS - buckets) / Layout.BUCKET_WORDS);
+  if (!inRange(count, Layout.FIRST_BUCKETS, most)) return `the header counts ${count} buckets where ${most} have room`;
+  const threadHigh = Atomics.load(words, Layout.THREAD_HIGH);
+  if (!inRange(threadHigh, 0, maxThreads)) return `the header counts ${threadHigh} of ${maxThreads} thread slots`;
+  const typeHigh = Atomics.load(words, Layout.TYPE_HIGH);
+  if (!inRange(typeHigh, 0, Layout.TYPE_SLOTS)) return `the header counts ${typeHigh} of ${Layout.TYPE_SLOTS} type slots`;
+  if ((Atomics.load(words, Layout.GRACE_EPOCH) & 1) === 0) return 'the grace epoch is even, which means that no thread is inside';
+  return undefined;
 }

@@ -1,13 +1,14 @@
 /**
  * Owns the thread table: claiming and giving back slots, and the identity a slot records. A slot is claimed by compare-exchange of
- * THREAD_STATE, so no lock is needed before the thread has an owner number. Everything else in a slot is written by its own thread.
- * Imports layout, reservation and errors.
+ * THREAD_STATE, so no lock is needed before the thread has an owner number. Everything else in a slot is written by its own thread, and once that is dead
+ * by whoever recovers it.
+ * Imports layout, os-threads, reservation and errors.
  */
-import { readFileSync, readlinkSync } from 'node:fs';
 import { threadId } from 'node:worker_threads';
 
 import { ShadowError } from '../errors.js';
 import { Layout, type ThreadSlot, type WordAddress } from './layout.js';
+import { isGone, ownOsThread } from './os-threads.js';
 import type { Memory } from './reservation.js';
 
 /** What one thread knows about itself: its slot, and whether it is inside a grace epoch. One object per attached store. */
@@ -32,6 +33,9 @@ export class Thread {
   /** Whether destructors wait for that lock to be released, and what runs them then; set by the store. */
   deferred = false;
   onUnlocked: () => void = () => undefined;
+  /** Called while this thread waits for a lock that `owner` holds, after each wait in vain, and when an old grace epoch does not end; set by the store. */
+  onStalled: (lock: WordAddress, owner: number, waitedMilliseconds: number) => void = () => undefined;
+  onLaggard: () => void = () => undefined;
   /** How many destructors are on the stack. */
   destroying = 0;
   disposed = false;
@@ -52,12 +56,16 @@ export function threadSlotAddress(memory: Memory, slot: ThreadSlot): WordAddress
 /** Claims the first free slot. @throws ERR_SHADOW_THREADS_FULL */
 export function claimThread(memory: Memory): Thread {
   const { words, maxThreads } = memory;
+  const own = ownOsThread();
+  const live = stateWord(Layout.THREAD_LIVE, own.id);
   for (let slot = 0; slot < maxThreads; slot++) {
     const address = threadSlotAddress(memory, slot);
-    if (Atomics.compareExchange(words, address + Layout.THREAD_STATE, Layout.THREAD_FREE, Layout.THREAD_LIVE) !== Layout.THREAD_FREE)
-      continue;
+    if (Atomics.compareExchange(words, address + Layout.THREAD_STATE, Layout.THREAD_FREE, live) !== Layout.THREAD_FREE) continue;
+    // step: claim.claimed
+    identify(words, address);
     words[address + Layout.THREAD_GENERATION] = (words[address + Layout.THREAD_GENERATION]! + 1) | 0;
-    recordIdentity(words, address);
+    words[address + Layout.THREAD_FIRST_HANDLE] = Atomics.load(words, Layout.OBJECT_SEQUENCE);
+    // step: claim.identified
     for (;;) {
       const high = Atomics.load(words, Layout.THREAD_HIGH);
       if (high > slot || Atomics.compareExchange(words, Layout.THREAD_HIGH, high, slot + 1) === high) break;
@@ -74,34 +82,59 @@ export function claimThread(memory: Memory): Thread {
 export function releaseThread(thread: Thread): void {
   const { words, address } = thread;
   for (let counter = 0; counter < Layout.THREAD_COUNTERS; counter++) {
-    Atomics.add(words, Layout.DEPARTED_COUNTERS + counter, words[address + Layout.THREAD_LOCK_WAITS + counter]!);
+    const count = words[address + Layout.THREAD_LOCK_WAITS + counter]!;
     words[address + Layout.THREAD_LOCK_WAITS + counter] = 0;
+    Atomics.add(words, Layout.DEPARTED_COUNTERS + counter, count);
   }
-  words[address + Layout.THREAD_NODE_ID] = 0;
-  words[address + Layout.THREAD_OS_ID] = 0;
   words[address + Layout.THREAD_DESTROYING_COUNT] = 0;
+  words[address + Layout.THREAD_HANDLES] = 0;
+  words[address + Layout.THREAD_SETTLED] = 0;
+  words[address + Layout.THREAD_HELD] = 0;
   Atomics.store(words, address + Layout.THREAD_EPOCH, 0);
   thread.disposed = true;
   thread.interval = 0;
+  // step: release.emptied
+  words[address + Layout.THREAD_NODE_ID] = 0;
+  words[address + Layout.THREAD_OS_START_LOW] = 0;
+  words[address + Layout.THREAD_OS_START_HIGH] = 0;
   Atomics.store(words, address + Layout.THREAD_STATE, Layout.THREAD_FREE);
 }
 
+/** What THREAD_STATE holds for a thread in a state; an id of 0 stands for an unknown one. */
+export function stateWord(state: number, osThreadId: number): number {
+  return (osThreadId << Layout.THREAD_STATE_BITS) | state;
+}
+
+/** THREAD_FREE, _LIVE, _DEAD or _ADOPTED. */
+export function threadState(words: Int32Array, slotAddress: WordAddress): number {
+  return Atomics.load(words, slotAddress + Layout.THREAD_STATE) & Layout.THREAD_STATE_MASK;
+}
+
+/** The OS thread that a slot belongs to, 0 = unknown. */
+export function osThreadOf(words: Int32Array, slotAddress: WordAddress): number {
+  return Atomics.load(words, slotAddress + Layout.THREAD_STATE) >>> Layout.THREAD_STATE_BITS;
+}
+
+/** Whether the operating system says that the thread of a slot, or whoever acts in its name, exists no more. */
+export function isSlotGone(words: Int32Array, slotAddress: WordAddress): boolean {
+  const state = Atomics.load(words, slotAddress + Layout.THREAD_STATE);
+  const low = words[slotAddress + Layout.THREAD_OS_START_LOW]!;
+  const high = words[slotAddress + Layout.THREAD_OS_START_HIGH]!;
+  const id = state >>> Layout.THREAD_STATE_BITS;
+  if (id === ownOsThread().id && words[slotAddress + Layout.THREAD_NODE_ID] === threadId) return false; // whoever asks is there
+  if (!isGone(id, low, high)) return false;
+  // The slot may have changed hands while the operating system was asked.
+  return Atomics.load(words, slotAddress + Layout.THREAD_STATE) === state && words[slotAddress + Layout.THREAD_OS_START_LOW] === low;
+}
+
 /**
- * Writes who runs here: the worker's id, and on Linux the OS thread id with its start time, by which a waiter can tell that the owner
- * of a lock is gone although no event can reach it.
+ * Writes who runs here: the worker's id, and on Linux the start time of the OS thread, by which, with its id, a waiter can tell that the owner of a lock is
+ * gone although no event can reach it.
  */
-function recordIdentity(words: Int32Array, address: WordAddress): void {
-  words[address + Layout.THREAD_NODE_ID] = threadId;
-  if (process.platform !== 'linux') return;
-  try {
-    const task = readlinkSync('/proc/thread-self').split('/').pop() ?? '0';
-    // The second field is the command in parentheses and may hold spaces, so counting starts behind it: start time is field 22.
-    const stat = readFileSync('/proc/thread-self/stat', 'utf8');
-    const started = BigInt(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '0');
-    words[address + Layout.THREAD_OS_ID] = Number(task);
-    words[address + Layout.THREAD_OS_START_LOW] = Number(BigInt.asIntN(32, started));
-    words[address + Layout.THREAD_OS_START_HIGH] = Number(BigInt.asIntN(32, started >> 32n));
-  } catch {
-    words[address + Layout.THREAD_OS_ID] = 0; // no /proc here: the exit event alone tells of this thread's death
-  }
+export function identify(words: Int32Array, slotAddress: WordAddress): void {
+  const own = ownOsThread();
+  words[slotAddress + Layout.THREAD_NODE_ID] = threadId;
+  // The low word last: while it is 0 the start time counts as unknown.
+  words[slotAddress + Layout.THREAD_OS_START_HIGH] = own.startHigh;
+  words[slotAddress + Layout.THREAD_OS_START_LOW] = own.startLow;
 }

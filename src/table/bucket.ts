@@ -19,9 +19,15 @@ export function entryBlock(words: Int32Array, entry: EntryAddress): WordAddress 
   return words[entry]!;
 }
 
+/** The overflow line behind the line of an ordinal (0 for the primary line), or 0. A link that leads to no such line is none: see LINE_ORDINAL. */
+export function lineAfter(words: Int32Array, line: WordAddress, ordinal: number): WordAddress {
+  const next = words[(line + Layout.BUCKET_NEXT) | 0]! | 0;
+  return next !== 0 && words[next + Layout.LINE_ORDINAL] === ordinal + 1 ? next : 0;
+}
+
 /** The entry of exactly this variable, or 0. */
 export function findEntry(words: Int32Array, bucket: WordAddress, key: number, low: number, identity: number): EntryAddress {
-  for (let line = bucket; line !== 0; line = words[(line + Layout.BUCKET_NEXT) | 0]! | 0) {
+  for (let line = bucket, ordinal = 0; line !== 0; line = lineAfter(words, line, ordinal++)) {
     const end = (line + Layout.BUCKET_KEYS + Layout.BUCKET_ENTRIES) | 0;
     for (let at = (line + Layout.BUCKET_KEYS) | 0; at < end; at = (at + 1) | 0) {
       if (words[at] !== key) continue;
@@ -35,10 +41,11 @@ export function findEntry(words: Int32Array, bucket: WordAddress, key: number, l
 /** The first entry in use after `previous` (0 = from the start), or 0. Every line is aligned to its size. */
 export function nextEntry(words: Int32Array, bucket: WordAddress, previous: EntryAddress): EntryAddress {
   let line = previous === 0 ? bucket : previous & -Layout.BUCKET_WORDS;
+  let ordinal = line === bucket ? 0 : words[line + Layout.LINE_ORDINAL]!;
   let entry = previous === 0 ? line + Layout.BUCKET_BLOCKS : previous + 1;
   for (;;) {
     for (; entry < line + Layout.BUCKET_BLOCKS + Layout.BUCKET_ENTRIES; entry++) if (words[entry] !== 0) return entry;
-    line = words[line + Layout.BUCKET_NEXT]!;
+    line = lineAfter(words, line, ordinal++);
     if (line === 0) return 0;
     entry = line + Layout.BUCKET_BLOCKS;
   }
@@ -46,7 +53,7 @@ export function nextEntry(words: Int32Array, bucket: WordAddress, previous: Entr
 
 /** An unused entry of the chain for this key, the preferred one of a line if it is free; 0 if every line is full. */
 export function unusedEntry(words: Int32Array, bucket: WordAddress, key: number): EntryAddress {
-  for (let line = bucket; line !== 0; line = words[line + Layout.BUCKET_NEXT]!) {
+  for (let line = bucket, ordinal = 0; line !== 0; line = lineAfter(words, line, ordinal++)) {
     const first = line + Layout.BUCKET_BLOCKS;
     const preferred = first + preferredEntry(key);
     if (words[preferred] === 0) return preferred;
@@ -60,7 +67,13 @@ export function unusedEntry(words: Int32Array, bucket: WordAddress, key: number)
 export function appendLine(words: Int32Array, bucket: WordAddress, line: WordAddress): EntryAddress {
   words.fill(0, line, line + Layout.BUCKET_WORDS);
   let last = bucket;
-  while (words[last + Layout.BUCKET_NEXT] !== 0) last = words[last + Layout.BUCKET_NEXT]!;
+  let ordinal = 0;
+  for (let next = lineAfter(words, last, ordinal); next !== 0; next = lineAfter(words, last, ordinal)) {
+    last = next;
+    ordinal++;
+  }
+  words[line + Layout.LINE_ORDINAL] = ordinal + 1;
+  // step: bucket.line-empty
   Atomics.store(words, last + Layout.BUCKET_NEXT, line);
   return line + Layout.BUCKET_BLOCKS;
 }
@@ -71,11 +84,13 @@ const STORES_IN_ORDER = STRONGLY_ORDERED;
 /** Publishes a finished block: the key first, then the one word that makes it visible. */
 export function publishEntry(words: Int32Array, entry: EntryAddress, key: number, block: WordAddress): void {
   words[entry + BLOCKS_TO_KEYS] = key;
+  // step: entry.publish
   if (STORES_IN_ORDER) words[entry] = block;
   else Atomics.store(words, entry, block);
 }
 
 /** Unlinks: from here on no look-up that starts finds the block. The key stays and is dead. */
 export function clearEntry(words: Int32Array, entry: EntryAddress): void {
+  // step: entry.clear
   Atomics.store(words, entry, 0);
 }

@@ -73,11 +73,7 @@ function findAnywhere(
   }
   for (;;) {
     const count = words[Layout.BUCKET_COUNT]!;
-    for (
-      let line = (buckets + (bucketOf(hash, count) << Layout.BUCKET_SHIFT)) | 0;
-      line !== 0;
-      line = words[(line + Layout.BUCKET_NEXT) | 0]! | 0
-    ) {
+    for (let line = (buckets + (bucketOf(hash, count) << Layout.BUCKET_SHIFT)) | 0, ordinal = 0; ;) {
       const end = (line + Layout.BUCKET_KEYS + Layout.BUCKET_ENTRIES) | 0;
       for (let entry = (line + Layout.BUCKET_KEYS) | 0; entry < end; entry = (entry + 1) | 0) {
         if (words[entry] !== key) continue;
@@ -85,6 +81,9 @@ function findAnywhere(
         const block = words[(entry + Layout.BUCKET_ENTRIES) | 0]! | 0;
         if (block !== 0 && words[block] === low && words[(block + Layout.BLOCK_IDENTITY) | 0] === identity) return block;
       }
+      line = words[(line + Layout.BUCKET_NEXT) | 0]! | 0;
+      // A line says which one of its chain it is: no walk goes in circles, whatever the memory holds.
+      if (line === 0 || words[line] !== (ordinal = (ordinal + 1) | 0)) break;
     }
     if (LOADS_IN_ORDER ? words[Layout.BUCKET_COUNT] === count : Atomics.or(words, Layout.BUCKET_COUNT, 0) === count) return 0;
   }

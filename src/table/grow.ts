@@ -6,12 +6,13 @@
  * at every instant a look-up by the old number or by the new one finds each of them. GROW_LOCK is only ever tried: a thread that finds it taken
  * goes on with its own work, so nobody waits for a rehash, and one insertion pays for a few splits at most.
  */
-import { closeIntent, openIntent } from '../memory/intent.js';
+import { invariant } from '../errors.js';
+import { closeIntent, hold, openIntent } from '../memory/intent.js';
 import { LINE_CLASS } from '../memory/classes.js';
 import { Layout, type WordAddress } from '../memory/layout.js';
 import { acquire, release, tryAcquire } from '../memory/lock.js';
 import { extendBuckets } from '../memory/pages.js';
-import { appendLine, clearEntry, type EntryAddress, entryBlock, entryKey, nextEntry, publishEntry, unusedEntry } from './bucket.js';
+import { appendLine, clearEntry, entryBlock, entryKey, lineAfter, nextEntry, publishEntry, unusedEntry } from './bucket.js';
 import { bucketAddress, splitLevel } from './hash.js';
 import type { Table } from './table.js';
 
@@ -24,6 +25,7 @@ const MAX_BUCKETS = 2 ** 27;
 export function growTable(table: Table, entries: number): void {
   const { words, thread } = table;
   if (entries <= words[Layout.BUCKET_COUNT]! * Layout.LOAD_FACTOR || !tryAcquire(thread, Layout.GROW_LOCK)) return;
+  // step: split.locked
   openIntent(thread, Layout.INTENT_SPLIT, Layout.GROW_LOCK);
   try {
     for (let splits = 0; splits < SPLITS_AT_ONCE && entries > words[Layout.BUCKET_COUNT]! * Layout.LOAD_FACTOR; splits++) {
@@ -39,34 +41,56 @@ export function growTable(table: Table, entries: number): void {
 function splitNext(table: Table): boolean {
   const { words, thread, buckets } = table;
   const count = words[Layout.BUCKET_COUNT]!;
-  if (count >= MAX_BUCKETS || !reserveBucket(table, count)) return false;
+  if (count < Layout.FIRST_BUCKETS || count >= MAX_BUCKETS || !reserveBucket(table, count)) return false;
   const bit = splitLevel(count);
   const source = bucketAddress(buckets, count - bit);
   const target = bucketAddress(buckets, count);
+  // Recovery reads this: both buckets follow from it, whether there is anything to do from the source's lock, and what from BUCKET_COUNT.
+  words[Layout.SPLIT_TARGET] = count + 1;
+  // step: split.noted
   acquire(thread, source + Layout.BUCKET_LOCK);
+  // step: split.source-locked
   words[target + Layout.BUCKET_LOCK] = thread.owner; // nobody else can reach it before the count is published
+  // step: split.begun
   let published = false;
   try {
     if (!reserveLines(table, source, target, bit)) return false;
     for (let entry = nextEntry(words, source, 0); entry !== 0; entry = nextEntry(words, source, entry)) {
       if ((entryKey(words, entry) & bit) === 0) continue;
       const key = entryKey(words, entry);
-      publishEntry(words, unusedEntry(words, target, key), key, entryBlock(words, entry));
+      const free = unusedEntry(words, target, key);
+      invariant(free !== 0, 'the chain of a bucket that is split is damaged; store.check() tells more');
+      publishEntry(words, free, key, entryBlock(words, entry));
+      // step: split.copied
     }
-    words[Layout.SPLIT_BUCKET] = count - bit + 1; // recovery reads this: from here on, whatever moved has to go from the source
+    // step: split.publish
     published = true;
     Atomics.store(words, Layout.BUCKET_COUNT, count + 1);
-    for (let entry = nextEntry(words, source, 0); entry !== 0; entry = nextEntry(words, source, entry)) {
-      if ((entryKey(words, entry) & bit) !== 0) clearEntry(words, entry);
-    }
-    words[Layout.SPLIT_BUCKET] = 0;
+    // step: split.published
+    clearMoved(words, source, bit);
     words[thread.address + Layout.THREAD_SPLITS]!++;
     return true;
   } finally {
     if (published) release(thread, target + Layout.BUCKET_LOCK);
-    else words.fill(0, target, target + Layout.BUCKET_WORDS);
+    else dropTarget(words, target);
+    // step: split.cleared
     release(thread, source + Layout.BUCKET_LOCK);
+    // step: split.unlocked
+    words[Layout.SPLIT_TARGET] = 0;
   }
+}
+
+/** Clears from the source of a split that is published what stands in the target now. */
+export function clearMoved(words: Int32Array, source: WordAddress, bit: number): void {
+  for (let entry = nextEntry(words, source, 0); entry !== 0; entry = nextEntry(words, source, entry)) {
+    if ((entryKey(words, entry) & bit) !== 0) clearEntry(words, entry);
+    // step: split.entry-cleared
+  }
+}
+
+/** Leaves the target of a split that is not published as it was: zero. Its overflow lines have been given back, or never were there. */
+export function dropTarget(words: Int32Array, target: WordAddress): void {
+  words.fill(0, target, target + Layout.BUCKET_WORDS);
 }
 
 /** Overflow lines for what will not fit into the new primary line, taken before anything is copied. */
@@ -76,16 +100,29 @@ function reserveLines(table: Table, source: WordAddress, target: WordAddress, bi
   for (let entry = nextEntry(words, source, 0); entry !== 0; entry = nextEntry(words, source, entry)) {
     if ((entryKey(words, entry) & bit) !== 0) moving++;
   }
-  const taken: EntryAddress[] = [];
   for (let room = Layout.BUCKET_ENTRIES; room < moving; room += Layout.BUCKET_ENTRIES) {
     const line = blocks.take(LINE_CLASS);
     if (line === 0) {
-      for (const entry of taken) blocks.put(entry - Layout.BUCKET_BLOCKS, LINE_CLASS);
+      giveBackLines(table, target, (taken) => {
+        blocks.put(taken, LINE_CLASS);
+      });
       return false;
     }
-    taken.push(appendLine(words, target, line));
+    appendLine(words, target, line);
+    // step: split.line-appended
+    hold(table.thread, 0);
   }
   return true;
+}
+
+/** Takes the overflow lines off the target of a split that will not be published; `giveBack` gets each while it is in hand. */
+export function giveBackLines({ words, thread }: Table, target: WordAddress, giveBack: (line: WordAddress) => void): void {
+  for (let line = lineAfter(words, target, 0); line !== 0; line = words[target + Layout.BUCKET_NEXT]!) {
+    hold(thread, line);
+    words[target + Layout.BUCKET_NEXT] = words[line + Layout.BUCKET_NEXT]!;
+    // step: split.line-returned
+    giveBack(line);
+  }
 }
 
 /** Makes sure the bucket region reaches this far, over memory that is zero. */
