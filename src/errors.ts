@@ -33,9 +33,16 @@ export const ERROR_CODES = {
   ERR_SHADOW_VERSION: 'the declaration of the type has another version than the one in force',
   ERR_SHADOW_MIGRATION: 'no migration leads to this version, or it threw; the variable is as it was',
   ERR_SHADOW_DISPOSED: 'this store object was disposed',
+  ERR_SHADOW_SNAPSHOT: 'the file is no whole snapshot, or what it holds is no store in order; nothing was restored',
+  ERR_SHADOW_SNAPSHOT_VERSION: 'the snapshot was written in another format or with another layout version',
+  ERR_SHADOW_SNAPSHOT_FILE: 'the file of a snapshot cannot be written or read; what was there is untouched',
+  ERR_SHADOW_LOCK: 'a lock is in the hands of a thread that does not give it back',
   ERR_SHADOW_INVARIANT: 'shared memory holds something that the protocol rules out',
+  ERR_SHADOW_LOCK_OWNER: 'the main thread cannot learn whether the owner of a lock is dead while it waits for it',
+  ERR_SHADOW_DESTRUCTOR: 'a destructor that was run again after the death of its thread threw',
   ERR_PATCH_DECLARATION: 'the declaration of a patch, task or patchable is malformed',
   ERR_PATCH_LOAD: 'the patch could not be loaded or checked in every thread; nothing changed',
+  ERR_PATCH_ROOT: 'the patch does not come from inside the directory that patches come out of; nothing changed',
   ERR_PATCH_FUNCTION: 'the patch replaces a function that nothing declares patchable',
   ERR_PATCH_ENABLED: 'a patch of this name is already enabled',
   ERR_PATCH_NOT_ENABLED: 'no patch of this name is enabled',
@@ -58,7 +65,8 @@ export const ERROR_CODES = {
   ERR_TRACE_FILE: 'the trace cannot be read, or not unpacked to its end',
   ERR_TRACE_COLUMN: 'the trace has no header, or its header lacks a column that was asked for',
   ERR_TRACE_ROW: 'a row of the trace is malformed',
-  ERR_PATCH_COORDINATOR: 'a store has one coordinator during its life',
+  ERR_PATCH_COORDINATOR: 'a store has one coordinator at a time, and none after it was closed',
+  ERR_PATCH_TAKEOVER: 'there is no dead coordinator to take over from, or not enough of it is left',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

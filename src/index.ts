@@ -19,6 +19,7 @@ export type { PatchSource } from './livepatch/loader.js';
 export type { MigratedEvent } from './livepatch/migrations.js';
 export type { ModuleInfo } from './livepatch/modules.js';
 export type { CoordinatorOptions } from './livepatch/options.js';
+export type { Resumption } from './livepatch/resume.js';
 export { definePatch } from './livepatch/define-patch.js';
 export {
   type CallbackContext,
@@ -40,7 +41,12 @@ export type { TransitionInfo, TransitionResult } from './livepatch/transition.js
 export type { StoreHandle } from './memory/reservation.js';
 export { PatchCoordinator } from './pool/coordinator.js';
 export type { PoolOptions } from './pool/group.js';
-export type { CheckResult, Violation } from './shadow/check.js';
+export type { CheckOptions, CheckResult, RepairReport } from './recovery/check.js';
+export type { RecoveryReport } from './recovery/recover.js';
+export type { Repair } from './recovery/repairs.js';
+export type { RestoreOptions, RestoreReport } from './recovery/restore.js';
+export type { SnapshotInfo } from './recovery/snapshot.js';
+export type { Rule, Violation } from './recovery/violations.js';
 export type { Cursor } from './shadow/cursor.js';
 export { bytes, type FieldKind, type Fields, type FieldValues, string } from './shadow/fields.js';
 export type { ObjectTable, Parent } from './shadow/objects.js';

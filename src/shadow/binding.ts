@@ -4,6 +4,7 @@
  * collection and change of version raise the tag, and at that instant every binding in every thread is out of date. Reads the table; writes nothing.
  * Imports memory, table, slots, view-classes.
  */
+import { ShadowError } from '../errors.js';
 import { classOfDataBytes } from '../memory/classes.js';
 import { enter } from '../memory/grace.js';
 import { Layout, type TypeSlot, type WordAddress } from '../memory/layout.js';
@@ -21,6 +22,9 @@ import { type Access, makeAccess } from './view-classes.js';
 /** No published tag and no epoch is negative, so a binding with this one is out of date from the start. */
 export const NEVER = -1;
 
+/** Looks at a variable that is being freed before it counts as gone: whoever frees it may have died, or its generation be damaged. */
+const LOOKS = 1000;
+
 export class Binding {
   readonly bindings: Bindings;
   readonly type: AnyShadowType;
@@ -31,6 +35,8 @@ export class Binding {
   readonly objects: ObjectTable;
   readonly sizeClass: number;
   readonly dataWords: number;
+  /** Where the last block of this size can begin: a hit further up is no variable, but a damaged store. */
+  readonly lastBlock: WordAddress;
   /** TYPE_SLOT_DEAD while the id is not registered: no entry of the table has that slot, so look-ups find nothing. */
   slot: TypeSlot = Layout.TYPE_SLOT_DEAD;
   tag = NEVER;
@@ -55,6 +61,7 @@ export class Binding {
     this.objects = objects;
     this.sizeClass = classOfDataBytes(type.size);
     this.dataWords = ((type.size + 7) >>> 3) * 2;
+    this.lastBlock = memory.words.length - Layout.BLOCK_DATA - this.dataWords;
     const { View: TypedView, Cursor: TypedCursor, get, has } = makeAccess(this);
     this.View = TypedView;
     this.Cursor = TypedCursor;
@@ -97,7 +104,7 @@ export class Binding {
   /** The same in another slot of the id. */
   findIn(slot: TypeSlot, parent: Parent): WordAddress {
     const { words, objects } = this;
-    for (;;) {
+    for (let look = 0; look < LOOKS; look++) {
       const object = objects.find(parent);
       if (object < 0) return 0;
       const high = objectHigh(object);
@@ -107,6 +114,7 @@ export class Binding {
       if ((generation & 1) === 0 && objects.names.holds(object, parent) && words[block + Layout.BLOCK_GENERATION] === generation)
         return block;
     }
+    return 0;
   }
 
   /**
@@ -138,8 +146,17 @@ export class Binding {
     if (typeState(this.memory, this.slot) === Layout.TYPE_STATE_MIGRATING) this.bindings.resolve(this);
   }
 
-  /** The view of a linked or just unlinked block. */
+  /** The view of a linked or just unlinked block. @throws ERR_SHADOW_INVARIANT */
   view(block: WordAddress): View {
+    if (block > this.lastBlock) refuseBlock(block);
     return new this.View(block, this.thread.interval, this.words[(block + Layout.BLOCK_GENERATION) | 0]!);
   }
+}
+
+/** What follows when the table leads to a block that would end outside the memory: a property of a view could fail in any way then. */
+export function refuseBlock(block: WordAddress): never {
+  throw new ShadowError(
+    'ERR_SHADOW_INVARIANT',
+    `the table leads to a block at ${block} that ends outside the store, which is damaged; see store.check()`,
+  );
 }

@@ -3,6 +3,7 @@
  * as somebody can still use it. Reads type slots; writes THREAD_UNREGISTERED. Imports memory, binding, slots, migration-path, type.
  */
 import { ShadowError } from '../errors.js';
+import type { Blocks } from '../memory/blocks.js';
 import { Layout, type TypeSlot } from '../memory/layout.js';
 import type { Memory } from '../memory/reservation.js';
 import type { Thread } from '../memory/threads.js';
@@ -20,8 +21,9 @@ export class Bindings {
   readonly memory: Memory;
   readonly thread: Thread;
   readonly objects: ObjectTable;
-  /** Set by the store, once there is one. */
+  /** Set by the store, once there are such. */
   migrator!: Migrator;
+  blocks!: Blocks;
   /** One binding per type, pointed at another slot when its id is registered anew. Gone with its type. */
   readonly #byType = new WeakMap<AnyShadowType, Binding>();
   readonly #types = new WeakCollection<AnyShadowType>();
@@ -70,15 +72,19 @@ export class Bindings {
   }
 
   /**
-   * Brings a binding up to date. One of an id that nobody registered finds nothing; the use is counted, and the first one in the process gives a
+   * Brings a binding up to date. Whoever changes a tag raises TYPE_EPOCH first, with TYPE_LOCK held until the tag is changed: so a binding that is brought up to
+   * date meanwhile keeps no epoch, each operation looks at the tag itself, and the change is there for all operations of all threads with that one word.
+   *
+   * One of an id that nobody registered finds nothing; the use is counted, and the first one in the process gives a
    * warning.
    * @throws ERR_SHADOW_SIZE_MISMATCH, ERR_SHADOW_VERSION
    */
   resolve(binding: Binding): void {
     const { words, uwords } = this.memory;
     const { type } = binding;
-    // Read before any tag: whatever changes after this raises it again.
-    const epoch = Atomics.load(words, Layout.TYPE_EPOCH);
+    // Read before any tag, and before the lock: whatever changes after this raises it again.
+    let epoch = Atomics.load(words, Layout.TYPE_EPOCH);
+    if (Atomics.load(words, Layout.TYPE_LOCK) !== 0) epoch = NEVER;
     if (binding.registered && binding.current) {
       // The slots behind one are those it was opened with, or fewer.
       if (binding.older.length > 0) binding.older = olderSlots(this.memory, binding.slot);

@@ -14,6 +14,8 @@ import { refusePromise } from './view.js';
 /** A variable that was unlinked. */
 export interface Unlinked {
   readonly block: WordAddress;
+  /** The name record of the parent that was kept for the destructor, 0 = none. */
+  readonly name: WordAddress;
   readonly parent: Parent;
   readonly binding: Binding | undefined;
   /** Undefined when the type has none, or when no declaration of the id is known in this thread: then the block is retired already. */
@@ -51,8 +53,9 @@ export class Destruction {
   /** Records that the destructor of a block is owed, before it is unlinked. Nesting deeper than the record runs unrecorded. */
   owe(block: WordAddress): void {
     const { words, address } = this.#thread;
-    const depth = words[address + Layout.THREAD_DESTROYING_COUNT]!;
+    const depth = Math.max(0, words[address + Layout.THREAD_DESTROYING_COUNT]!);
     if (depth < Layout.THREAD_DESTROYING_WORDS) words[address + Layout.THREAD_DESTROYING + depth] = block;
+    // step: owe.noted
     words[address + Layout.THREAD_DESTROYING_COUNT] = depth + 1;
   }
 
@@ -78,7 +81,7 @@ export class Destruction {
     }
   }
 
-  #destroy({ block, parent, binding, destructor }: Unlinked): void {
+  #destroy({ block, name, parent, binding, destructor }: Unlinked): void {
     const thread = this.#thread;
     thread.destroying++;
     try {
@@ -86,25 +89,32 @@ export class Destruction {
       refusePromise(returned, `the destructor of type ${binding?.type.id}`);
     } finally {
       thread.destroying--;
-      openIntent(thread, Layout.INTENT_MEMORY, 0);
-      this.#blocks.retire(block);
-      this.#settle(block);
-      closeIntent(thread);
+      // step: destroy.done
+      finishDestruction(thread, this.#blocks, block);
+      if (name !== 0) finishDestruction(thread, this.#blocks, name);
     }
   }
+}
 
-  /** Takes a block off the record. */
-  #settle(block: WordAddress): void {
-    const { words, address } = this.#thread;
-    const depth = words[address + Layout.THREAD_DESTROYING_COUNT]!;
-    const recorded = Math.min(depth, Layout.THREAD_DESTROYING_WORDS);
-    const list = address + Layout.THREAD_DESTROYING;
-    for (let i = recorded - 1; i >= 0; i--) {
-      if (words[list + i] !== block) continue;
-      words.copyWithin(list + i, list + i + 1, list + recorded);
-      words[list + recorded - 1] = 0;
-      break;
-    }
-    words[address + Layout.THREAD_DESTROYING_COUNT] = depth - 1;
-  }
+/** What follows a destructor: the block is retired, and then taken off the record of the thread that owed it. */
+export function finishDestruction(thread: Thread, blocks: Blocks, block: WordAddress): void {
+  openIntent(thread, Layout.INTENT_MEMORY, 0);
+  blocks.retire(block);
+  // step: destroy.retired
+  settle(thread, block);
+  // step: destroy.settled
+  closeIntent(thread);
+}
+
+/** Takes a block off the record: its entry is emptied, and those at the end that are empty are dropped. One that is not there was nested too deep for it. */
+export function settle({ words, address }: Thread, block: WordAddress): void {
+  const count = address + Layout.THREAD_DESTROYING_COUNT;
+  const list = address + Layout.THREAD_DESTROYING;
+  const depth = Math.max(0, words[count]!);
+  let at = Math.min(depth, Layout.THREAD_DESTROYING_WORDS) - 1;
+  while (at >= 0 && words[list + at] !== block) at--;
+  if (at >= 0) words[list + at] = 0;
+  let left = at >= 0 ? depth : depth - 1;
+  if (left <= Layout.THREAD_DESTROYING_WORDS) while (left > 0 && words[list + left - 1] === 0) left--;
+  words[count] = Math.max(0, left);
 }

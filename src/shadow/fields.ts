@@ -68,6 +68,7 @@ export interface Field {
   readonly kind: FieldKind;
   /** Bytes from the start of the variable's data. */
   readonly offset: number;
+  readonly bytes: number;
   /** Throws ERR_SHADOW_FIELD_VALUE for a value that the field cannot hold. */
   readonly check: (value: unknown) => void;
 }
@@ -122,7 +123,7 @@ export function layoutFields(declared: unknown, id: number, reserved: ReadonlySe
     for (const entry of entries) {
       if (entry.alignment !== alignment) continue;
       offset = Math.ceil(offset / alignment) * alignment;
-      fields.push({ name: entry.name, kind: entry.kind, offset, check: fieldCheck(entry.name, entry.kind) });
+      fields.push({ name: entry.name, kind: entry.kind, offset, bytes: entry.bytes, check: fieldCheck(entry.name, entry.kind) });
       offset += entry.bytes;
     }
   }

@@ -3,6 +3,7 @@
  * counts; the older one is dropped by whoever changes the chain next, without a destructor, since the variable lives on. Every function here is called by
  * the holder of the bucket lock, with an intent open. Imports memory, table, slots.
  */
+import { beginChange, endChange } from '../memory/intent.js';
 import { Layout, type WordAddress } from '../memory/layout.js';
 import { clearEntry, type EntryAddress, entryBlock, entryKey, nextEntry } from '../table/bucket.js';
 import { isBehind, typeAddress, typeState } from './slots.js';
@@ -29,10 +30,14 @@ export function dropMigrated(variables: Variables, entry: EntryAddress): void {
   const { words } = table;
   const block = entryBlock(words, entry);
   const slot = words[block + Layout.BLOCK_IDENTITY]! & Layout.TYPE_SLOT_MASK;
-  words[thread.address + Layout.THREAD_INTENT_BLOCK] = block; // recovery reads this: until it is retired, the block is nowhere
+  beginChange(thread, Layout.CHANGE_DROP, block, 0);
+  // step: drop.begun
   clearEntry(words, entry);
+  // step: drop.unlinked
   words[block + Layout.BLOCK_GENERATION] = words[block + Layout.BLOCK_GENERATION]! | 1;
   blocks.retire(block);
+  endChange(thread);
+  // step: drop.retired
   Atomics.add(words, typeAddress(memory, slot) + Layout.TYPE_MIGRATED, 1);
 }
 

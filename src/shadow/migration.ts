@@ -4,10 +4,9 @@
  * Imports memory, table, slots, release-slots.
  */
 import { enter } from '../memory/grace.js';
-import { Layout, type WordAddress } from '../memory/layout.js';
-import { acquire, release } from '../memory/lock.js';
+import { Layout } from '../memory/layout.js';
+import { acquireNoted, releaseNoted } from '../memory/lock.js';
 import { entryBlock, entryKey, nextEntry } from '../table/bucket.js';
-import { bucketAddress } from '../table/hash.js';
 import type { Binding } from './binding.js';
 import { isName } from './objects.js';
 import { releaseSlots } from './release-slots.js';
@@ -95,17 +94,16 @@ export class Migration {
   /** The objects that have variables of an older version in a bucket, at a look under its lock. */
   #objectsIn(index: number, older: readonly OlderSlot[]): number[] {
     const { table } = this.#variables;
-    const { words, thread } = table;
-    const bucket: WordAddress = bucketAddress(table.buckets, index);
+    const { words } = table;
     const objects: number[] = [];
-    acquire(thread, bucket + Layout.BUCKET_LOCK);
+    const bucket = table.lockIndex(index, Layout.INTENT_VISIT);
     try {
       for (let entry = nextEntry(words, bucket, 0); entry !== 0; entry = nextEntry(words, bucket, entry)) {
         const slot = entryKey(words, entry) & Layout.TYPE_SLOT_MASK;
         if (older.some((one) => one.slot === slot)) objects.push(this.#variables.objectOf(entryBlock(words, entry)));
       }
     } finally {
-      release(thread, bucket + Layout.BUCKET_LOCK);
+      table.unlock(bucket);
     }
     return objects;
   }
@@ -114,9 +112,9 @@ export class Migration {
   #finish({ memory }: Binding): void {
     if (this.#left > 0) return;
     const { thread } = this.#variables;
-    acquire(thread, Layout.TYPE_LOCK);
+    acquireNoted(thread, Layout.TYPE_LOCK);
     const older = olderSlots(memory, this.#slot).map(({ slot }) => slot);
-    releaseSlots(memory, this.#slot, older, false);
-    release(thread, Layout.TYPE_LOCK);
+    releaseSlots(memory, thread, this.#slot, older, false);
+    releaseNoted(thread, Layout.TYPE_LOCK);
   }
 }

@@ -13,8 +13,9 @@
 import { describe, ShadowError } from '../errors.js';
 import { prepareBlock } from '../memory/blocks.js';
 import { classOfDataBytes } from '../memory/classes.js';
+import { beginChange, endChange } from '../memory/intent.js';
 import { Layout, type WordAddress } from '../memory/layout.js';
-import { acquireVariable, releaseVariable, tryAcquireVariable } from '../memory/lock.js';
+import { acquireVariable, releaseVariable, tryAcquireVariable, variableOwner } from '../memory/lock.js';
 import type { Thread } from '../memory/threads.js';
 import { entryBlock, findEntry, publishEntry } from '../table/bucket.js';
 import { hashObject, identityOf, keyOf, objectHigh } from '../table/hash.js';
@@ -26,11 +27,15 @@ import type { Step } from './migration-path.js';
 import type { Parent } from './objects.js';
 import { PendingMigration } from './pending.js';
 import { type OlderSlot, typeAddress } from './slots.js';
-import { exhausted, type Variables } from './variables.js';
+import { exhausted, neverAgreed, type Variables } from './variables.js';
 import { refusePromise, type View } from './view.js';
 
 /** Milliseconds that a thread which holds a variable's lock tries for the lock of another one that has to be migrated. */
 const LOCK_ATTEMPTS = 1000;
+/** After so many it looks whether the owner is dead. */
+const LOOK_ATTEMPTS = 20;
+/** Attempts to migrate one variable: in a store that is not damaged each that fails has met another thread's success. */
+const MOST_ATTEMPTS = 1_000_000;
 
 /** What an attempt came to, when it is not the block of the migrated variable. */
 const AGAIN = 0;
@@ -70,7 +75,8 @@ export class Migrator {
    */
   reach(binding: Binding, parent: Parent): WordAddress {
     const thread = this.#thread;
-    for (let scraped = false; ;) {
+    let scraped = false;
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
       if (thread.interval === 0 || this.#words[Layout.TYPE_EPOCH] !== binding.epoch) binding.refresh();
       else if (binding.registered && !binding.current) this.#bindings.resolve(binding);
       const found = this.#findOlder(binding, parent);
@@ -92,6 +98,7 @@ export class Migrator {
       scraped = true;
       this.#variables.scrape();
     }
+    throw neverAgreed(binding, parent);
   }
 
   /** Whether <parent, type> has a variable, without migrating it. For a binding that a look-up has missed with. */
@@ -150,12 +157,14 @@ export class Migrator {
     const thread = this.#thread;
     if (thread.locked === 0) {
       acquireVariable(thread, block);
+      // step: migrate.variable-locked
       return;
     }
     const lock = block + Layout.BLOCK_LOCK;
     for (let attempt = 0; attempt < LOCK_ATTEMPTS && thread.locked !== block; attempt++) {
       if (tryAcquireVariable(thread, block)) return;
       Atomics.wait(this.#words, lock, Atomics.load(this.#words, lock), 1);
+      if (attempt % LOOK_ATTEMPTS === LOOK_ATTEMPTS - 1) thread.onStalled(lock, variableOwner(this.#words, block), attempt);
     }
     throw new ShadowError(
       'ERR_SHADOW_LOCK_NESTED',
@@ -194,7 +203,7 @@ export class Migrator {
         this.#run(step, parent, source!, target, scratch);
         source = this.#viewOf(step.to, scratch);
       }
-      const block = blocks.take(binding.sizeClass); // the last one taken: recovery finds it in the intent
+      const block = blocks.take(binding.sizeClass);
       if (block === 0) return EXHAUSTED;
       unpublished = block;
       prepareBlock(words, block, binding.dataWords);
@@ -202,9 +211,14 @@ export class Migrator {
       words[block + Layout.BLOCK_IDENTITY] = identity;
       if (last !== undefined) this.#run(last, parent, source!, this.#viewOf(last.to, block), block);
       else words.copyWithin(block + Layout.BLOCK_DATA, old + Layout.BLOCK_DATA, old + Layout.BLOCK_DATA + binding.dataWords);
+      // step: migrate.converted
+      beginChange(this.#thread, Layout.CHANGE_MIGRATE, block, 0);
       Atomics.sub(words, typeAddress(memory, binding.slot) + Layout.TYPE_MIGRATED, 1);
+      // step: migrate.noted
       publishEntry(words, entry, key, block); // the commit: from here on whatever remains of the old one is a left-over
+      // step: migrate.published
       unpublished = 0;
+      endChange(this.#thread);
       dropMigrated(variables, from);
       return block;
     } finally {

@@ -34,8 +34,15 @@ export function writeName(memory: Memory, block: WordAddress, name: string): voi
   for (let i = 0; i < name.length; i++) memory.ushorts[first + i] = name.charCodeAt(i);
 }
 
-export function readName(memory: Memory, block: WordAddress): string {
-  const length = memory.words[block + NAME_LENGTH]!;
+/** Length of the text of a record, in UTF-16 code units. */
+export function nameLength({ words }: Memory, block: WordAddress): number {
+  return words[block + NAME_LENGTH]!;
+}
+
+/** The text of a record; undefined if what stands there is none. */
+export function readName(memory: Memory, block: WordAddress): string | undefined {
+  const length = nameLength(memory, block);
+  if (!(length >= 0 && length <= MAX_NAME_UNITS)) return undefined;
   const first = (block + NAME_UNITS) * 2;
   const units: number[] = [];
   let text = '';
@@ -106,6 +113,11 @@ export class NameTable {
     const atSecond = this.#record(second);
     if (atSecond === 0 || holdsName(this.#memory, atSecond, name)) return second;
     throw new ShadowError('ERR_SHADOW_OBJECT', `both places of ${describe(name)} in the object table belong to other strings`);
+  }
+
+  /** The seed of the hash, as it was when this thread attached. */
+  get seed(): number {
+    return this.#seed;
   }
 
   /** Whether the record at a number is that of this string now. */

@@ -1,26 +1,32 @@
 /**
  * Owns the object table: from a parent as the user writes it to its number in the 53-bit space, and back. Numbers below 2^52 are the user's own;
- * strings go through names.ts; JS objects get a handle counted up from OBJECT_SEQUENCE, which is never given to another object. Imports memory,
- * names and errors.
+ * strings go through names.ts; JS objects get a handle made of a number counted up in OBJECT_SEQUENCE, so that it is never given to another object, and of
+ * the slot of the thread that has the object: when that dies, recovery frees what its objects have. Imports memory, names and errors.
  */
-import { describe, ShadowError } from '../errors.js';
-import { Layout } from '../memory/layout.js';
+import { describe, invariant, ShadowError } from '../errors.js';
+import { Layout, type ThreadSlot } from '../memory/layout.js';
 import type { Memory } from '../memory/reservation.js';
+import type { Thread } from '../memory/threads.js';
 import { MAX_NAME_UNITS, type NameHash, NameTable } from './names.js';
 
 /** What data can be attached to: a number 0…2^52−1, null for one global variable per type, a string, or any JS object. */
 export type Parent = number | null | string | object;
 
+/** More would not fit below NULL_OBJECT. */
+const MOST_HANDLES = (Layout.NULL_OBJECT - Layout.FIRST_OBJECT_HANDLE) / Layout.HANDLE_SLOTS - 1;
+
 export class ObjectTable {
   readonly names: NameTable;
   readonly #memory: Memory;
+  readonly #thread: Thread;
   readonly #handles = new WeakMap<object, number>();
   readonly #collected: FinalizationRegistry<number>;
   readonly #owned = new Set<number>();
 
   /** @internal `onCollected` is called with the handle of an object that was garbage collected in this thread. */
-  constructor(memory: Memory, hash: NameHash, onCollected: (handle: number) => void) {
+  constructor(memory: Memory, thread: Thread, hash: NameHash, onCollected: (handle: number) => void) {
     this.#memory = memory;
+    this.#thread = thread;
     this.names = new NameTable(memory, hash);
     this.#collected = new FinalizationRegistry((handle) => {
       this.#owned.delete(handle);
@@ -42,7 +48,12 @@ export class ObjectTable {
     }
     const known = this.#handles.get(object);
     if (known !== undefined) return known;
-    const handle = Layout.FIRST_OBJECT_HANDLE + Number(Atomics.add(this.#memory.longs, Layout.OBJECT_SEQUENCE / 2, 1n));
+    const { words, address, slot } = this.#thread;
+    words[address + Layout.THREAD_HANDLES] = 1; // recovery reads this
+    // step: object.handle
+    const sequence = Number(Atomics.add(this.#memory.longs, Layout.OBJECT_SEQUENCE / 2, 1n));
+    invariant(sequence >= 0 && sequence < MOST_HANDLES, `the store cannot have made ${sequence} handles; it is damaged, or used up`);
+    const handle = Layout.FIRST_OBJECT_HANDLE + sequence * Layout.HANDLE_SLOTS + slot;
     this.#handles.set(object, handle);
     this.#collected.register(object, handle);
     this.#owned.add(handle);
@@ -79,14 +90,30 @@ export class ObjectTable {
   #number(value: number): number {
     if (Number.isInteger(value) && value >= 0) {
       if (value < Layout.FIRST_NAME_HANDLE) return value;
-      const handedOut = Layout.FIRST_OBJECT_HANDLE + Number(Atomics.load(this.#memory.longs, Layout.OBJECT_SEQUENCE / 2));
-      if (value >= Layout.FIRST_OBJECT_HANDLE && value < handedOut) return value;
+      const { words } = this.#memory;
+      const handedOut = Number(Atomics.load(this.#memory.longs, Layout.OBJECT_SEQUENCE / 2));
+      if (isObjectHandle(value) && handleSequence(value) < handedOut && handleSlot(value) < words[Layout.THREAD_HIGH]!) return value;
     }
     throw new ShadowError(
       'ERR_SHADOW_OBJECT',
       `${value} cannot be a parent: numbers are whole, 0 to 2^52−1, or handles from store.objects.handle()`,
     );
   }
+}
+
+/** Whether a number is the handle of a JS object. */
+export function isObjectHandle(object: number): boolean {
+  return object >= Layout.FIRST_OBJECT_HANDLE && object < Layout.NULL_OBJECT;
+}
+
+/** The how manieth handle of the store it is. */
+export function handleSequence(handle: number): number {
+  return Math.floor((handle - Layout.FIRST_OBJECT_HANDLE) / Layout.HANDLE_SLOTS);
+}
+
+/** The slot of the thread that made it. */
+export function handleSlot(handle: number): ThreadSlot {
+  return (handle - Layout.FIRST_OBJECT_HANDLE) % Layout.HANDLE_SLOTS;
 }
 
 export function isName(object: number): boolean {

@@ -113,6 +113,13 @@ export class RawView extends View<RawFields> {
     for (const name in values) {
       if (name !== 'bytes') throw new ShadowError('ERR_SHADOW_FIELD', `a raw variable has bytes and nothing else, not ${describe(name)}`);
     }
-    if ('bytes' in values) this.setBytes(values.bytes as Uint8Array);
+    if (!('bytes' in values)) return;
+    const bytes = values.bytes as Uint8Array;
+    const undo = this.$noteUndo(bytes instanceof Uint8Array && bytes.length > 0 ? [{ offset: 0, bytes: bytes.length }] : []);
+    try {
+      this.setBytes(bytes);
+    } finally {
+      if (undo) this.$forgetUndo();
+    }
   }
 }

@@ -9,8 +9,9 @@
 import { ShadowError } from '../errors.js';
 import { graceHorizon, isPast, retirementEpoch } from '../memory/grace.js';
 import { Layout, type TypeSlot } from '../memory/layout.js';
-import { acquire, release } from '../memory/lock.js';
+import { acquireNoted, releaseNoted } from '../memory/lock.js';
 import type { Memory } from '../memory/reservation.js';
+import { threadSlotAddress, threadState } from '../memory/threads.js';
 import { type Bindings, sizeMismatch } from './bindings.js';
 import { Migration } from './migration.js';
 import { releaseVacated } from './release-slots.js';
@@ -34,10 +35,22 @@ export interface Declaration {
   readonly type: AnyShadowType;
 }
 
+/** What one object of one owner registered. */
+interface Registered {
+  readonly owner: string;
+  readonly object: string;
+  readonly ids: readonly number[];
+  /** As they were declared; of restored registrations, whose declarations were code, there are none. */
+  readonly types: readonly AnyShadowType[];
+}
+
+/** Who restored registrations that are not the application's are named after, and those of which nobody knows the owner. */
+const RESTORED = 'restored';
+
 export class TypeRegistry {
   readonly #variables: Variables;
   readonly #bindings: Bindings;
-  readonly #registered = new Map<string, { owner: string; object: string; types: readonly AnyShadowType[] }>();
+  readonly #registered = new Map<string, Registered>();
 
   constructor(variables: Variables, bindings: Bindings) {
     this.#variables = variables;
@@ -68,9 +81,9 @@ export class TypeRegistry {
     if (this.#registered.has(key))
       throw new ShadowError('ERR_SHADOW_DUPLICATE_ID', `the types of ${owner} for object ${object} are registered already`);
     const { memory, thread } = this.#variables;
-    acquire(thread, Layout.TYPE_LOCK);
+    acquireNoted(thread, Layout.TYPE_LOCK);
     try {
-      releaseVacated(memory);
+      releaseVacated(memory, thread);
       const slots = types.map((type) => this.#slotFor(type));
       const fresh = slots.filter((slot) => slot === Layout.TYPE_SLOT_DEAD).length;
       const free = this.#freeSlots(fresh);
@@ -80,9 +93,9 @@ export class TypeRegistry {
         else memory.words[typeAddress(memory, slot) + Layout.TYPE_REGISTRATIONS]!++;
       });
     } finally {
-      release(thread, Layout.TYPE_LOCK);
+      releaseNoted(thread, Layout.TYPE_LOCK);
     }
-    this.#registered.set(key, { owner, object, types });
+    this.#registered.set(key, { owner, object, ids: types.map(({ id }) => id), types });
   }
 
   /**
@@ -98,29 +111,87 @@ export class TypeRegistry {
     const { memory, thread } = this.#variables;
     const { words } = memory;
     const collections: Collection[] = [];
-    acquire(thread, Layout.TYPE_LOCK);
+    acquireNoted(thread, Layout.TYPE_LOCK);
     try {
-      releaseVacated(memory);
-      for (const type of registered.types) {
-        const slot = findTypeSlot(memory, type.id);
+      releaseVacated(memory, thread);
+      for (const id of registered.ids) {
+        const type = registered.types.find((declared) => declared.id === id);
+        const slot = findTypeSlot(memory, id);
         if (slot === Layout.TYPE_SLOT_DEAD) continue;
         const address = typeAddress(memory, slot);
         if (--words[address + Layout.TYPE_REGISTRATIONS]! > 0) continue;
+        Atomics.add(words, Layout.TYPE_EPOCH, 1); // before the tags: see Bindings.resolve()
         // The slot in force last: at no instant is there an older one without it.
-        const older = olderSlots(memory, slot).map((one) => this.#kill(one.slot, type));
-        const targets = [this.#kill(slot, type), ...older];
-        Atomics.add(words, Layout.TYPE_EPOCH, 1);
-        collections.push(new Collection(this.#variables, type.id, targets));
+        const older = olderSlots(memory, slot).map((one) => this.#kill(one.slot, id, type));
+        const targets = [this.#kill(slot, id, type), ...older];
+        collections.push(new Collection(this.#variables, id, targets));
       }
     } finally {
-      release(thread, Layout.TYPE_LOCK);
+      releaseNoted(thread, Layout.TYPE_LOCK);
     }
     return collections;
   }
 
+  /** Knows of what another thread has registered, and the store counts already: see succession.ts. */
+  adopt(owner: string, object: string, types: readonly AnyShadowType[]): void {
+    this.#registered.set(registrationKey(owner, object), { owner, object, ids: types.map(({ id }) => id), types });
+  }
+
   /** Who keeps which id alive, as far as it was registered through this object. */
   owners(): Registration[] {
-    return [...this.#registered.values()].flatMap(({ owner, object, types }) => types.map(({ id }) => ({ id, owner, object })));
+    return [...this.#registered.values()].flatMap(({ owner, object, ids }) => ids.map((id) => ({ id, owner, object })));
+  }
+
+  /**
+   * Takes over the registrations of a store that was restored from a snapshot. Those of patches go on under another owner, since the patches are not enabled:
+   * they keep their ids alive until somebody unregisters them. So do those of which the snapshot does not know the owner. To be called once, before any other.
+   */
+  restore(registrations: readonly Registration[]): void {
+    const { memory } = this.#variables;
+    const { words, uwords } = memory;
+    for (const { id, owner, object } of registrations) {
+      if (findTypeSlot(memory, id) !== Layout.TYPE_SLOT_DEAD)
+        this.#keep(owner.startsWith('patch ') ? `${RESTORED} ${owner}` : owner, object, id);
+    }
+    for (let slot = Layout.TYPE_SLOT_NAMES + 1; slot < Layout.TYPE_SLOT_DEAD; slot++) {
+      const address = typeAddress(memory, slot);
+      const id = uwords[address + Layout.TYPE_ID]!;
+      if (findTypeSlot(memory, id) !== slot) continue;
+      const known = this.owners().filter((registration) => registration.id === id).length;
+      if (words[address + Layout.TYPE_REGISTRATIONS]! > known) this.#keep(RESTORED, '', id);
+      words[address + Layout.TYPE_REGISTRATIONS] = this.owners().filter((registration) => registration.id === id).length;
+    }
+  }
+
+  /** Registrations that were restored and are in force still, with nobody behind them. */
+  restored(): Registration[] {
+    return this.owners().filter(
+      ({ id, owner, object }) => !this.#registered.get(registrationKey(owner, object))!.types.some((type) => type.id === id),
+    );
+  }
+
+  /** Registers the application's types in place of those that were restored under this owner and object; the others of those stay. */
+  redeclare(owner: string, object: string, types: readonly AnyShadowType[]): void {
+    const key = registrationKey(owner, object);
+    const before = this.#registered.get(key);
+    this.#registered.delete(key);
+    try {
+      this.register(owner, object, types);
+    } catch (error) {
+      if (before !== undefined) this.#registered.set(key, before);
+      throw error;
+    }
+    const { memory } = this.#variables;
+    for (const id of before?.ids ?? []) {
+      if (types.some((type) => type.id === id)) memory.words[typeAddress(memory, findTypeSlot(memory, id)) + Layout.TYPE_REGISTRATIONS]!--;
+      else this.#keep(`${RESTORED} ${owner}`, object, id);
+    }
+  }
+
+  #keep(owner: string, object: string, id: number): void {
+    const key = registrationKey(owner, object);
+    const ids = this.#registered.get(key)?.ids ?? [];
+    if (!ids.includes(id)) this.#registered.set(key, { owner, object, ids: [...ids, id], types: [] });
   }
 
   /** What was registered through this object, each type as it was declared there. */
@@ -138,14 +209,14 @@ export class TypeRegistry {
   /** Every version of an id in which variables may be stored, that in force first: what a new version must be reachable from. */
   versionsStored(id: number): number[] {
     const { memory, thread } = this.#variables;
-    acquire(thread, Layout.TYPE_LOCK);
+    acquireNoted(thread, Layout.TYPE_LOCK);
     try {
-      releaseVacated(memory);
+      releaseVacated(memory, thread);
       const slot = findTypeSlot(memory, id);
       if (slot === Layout.TYPE_SLOT_DEAD) return [];
       return [...new Set([versionOf(memory, slot), ...olderSlots(memory, slot).map(({ version }) => version)])];
     } finally {
-      release(thread, Layout.TYPE_LOCK);
+      releaseNoted(thread, Layout.TYPE_LOCK);
     }
   }
 
@@ -159,10 +230,10 @@ export class TypeRegistry {
     requireType(type, 'changeVersion');
     const { memory, thread } = this.#variables;
     const { words } = memory;
-    acquire(thread, Layout.TYPE_LOCK);
+    acquireNoted(thread, Layout.TYPE_LOCK);
     let from: number;
     try {
-      releaseVacated(memory);
+      releaseVacated(memory, thread);
       const slot = this.#slotFor(type);
       if (slot === Layout.TYPE_SLOT_DEAD) return undefined;
       from = versionOf(memory, slot);
@@ -171,12 +242,12 @@ export class TypeRegistry {
       const [next] = this.#freeSlots(1);
       const registrations = words[address + Layout.TYPE_REGISTRATIONS]!;
       this.#open(next!, type, registrations, slot, Layout.TYPE_STATE_SUCCESSOR);
+      Atomics.add(words, Layout.TYPE_EPOCH, 1); // before the tag: see Bindings.resolve()
       // With this word the new version is in force, and no binding of the old one is good any more.
       Atomics.store(words, address + Layout.TYPE_TAG, nextTag(words[address + Layout.TYPE_TAG]!, Layout.TYPE_STATE_MIGRATING));
-      Atomics.add(words, Layout.TYPE_EPOCH, 1);
       words[address + Layout.TYPE_DEAD_EPOCH] = retirementEpoch(words);
     } finally {
-      release(thread, Layout.TYPE_LOCK);
+      releaseNoted(thread, Layout.TYPE_LOCK);
     }
     const binding = this.#bindings.of(type);
     binding.refresh();
@@ -186,15 +257,15 @@ export class TypeRegistry {
   /** What migrates the variables that are stored in versions before that of this declaration, which is in force; undefined if there are no such versions. */
   leftOvers(type: AnyShadowType): Migration | undefined {
     const { memory, thread } = this.#variables;
-    acquire(thread, Layout.TYPE_LOCK);
+    acquireNoted(thread, Layout.TYPE_LOCK);
     let from: number | undefined;
     try {
-      releaseVacated(memory);
+      releaseVacated(memory, thread);
       const slot = this.#slotFor(type);
       if (slot === Layout.TYPE_SLOT_DEAD || versionOf(memory, slot) !== type.version) return undefined;
       from = olderSlots(memory, slot)[0]?.version;
     } finally {
-      release(thread, Layout.TYPE_LOCK);
+      releaseNoted(thread, Layout.TYPE_LOCK);
     }
     if (from === undefined) return undefined;
     const binding = this.#bindings.of(type);
@@ -213,14 +284,14 @@ export class TypeRegistry {
   }
 
   /** Makes the variables of a slot invisible in every thread; what destroys them. */
-  #kill(slot: TypeSlot, type: AnyShadowType): Target {
+  #kill(slot: TypeSlot, id: number, type: AnyShadowType | undefined): Target {
     const { memory } = this.#variables;
     const { words } = memory;
     const address = typeAddress(memory, slot);
     const tag = nextTag(words[address + Layout.TYPE_TAG]!, Layout.TYPE_STATE_DYING);
     Atomics.store(words, address + Layout.TYPE_TAG, tag); // from here on every binding of the slot is out of date
     const size = words[address + Layout.TYPE_SIZE]!;
-    return { binding: this.#bindings.ofVersion(type, type.id, versionOf(memory, slot), size), slot, tag };
+    return { binding: this.#bindings.ofVersion(type, id, versionOf(memory, slot), size), slot, tag };
   }
 
   /** So many free slots; one that was collected is free only when no thread can still be looking for its old variables. */
@@ -229,15 +300,17 @@ export class TypeRegistry {
     const { words } = memory;
     const free: TypeSlot[] = [];
     const horizon = graceHorizon(memory);
-    for (let slot = Layout.TYPE_SLOT_NAMES + 1; slot < Layout.TYPE_SLOT_DEAD && free.length < count; slot++) {
+    const owed = slotsOwedByTheDead(memory);
+    for (let slot = Layout.TYPE_SLOT_NAMES + 1; slot < Layout.TYPE_SLOT_RECORDS && free.length < count; slot++) {
       const address = typeAddress(memory, slot);
       if ((words[address + Layout.TYPE_TAG]! & Layout.TYPE_STATE_MASK) !== Layout.TYPE_STATE_FREE) continue;
+      if (owed.has(slot)) continue;
       if (words[address + Layout.TYPE_TAG] === 0 || isPast(words[address + Layout.TYPE_DEAD_EPOCH]!, horizon)) free.push(slot);
     }
     if (free.length < count) {
       throw new ShadowError(
         'ERR_SHADOW_TYPES_FULL',
-        `all ${Layout.TYPE_SLOT_DEAD - 1} type slots are in use or being swept; disable patches that are not needed`,
+        `all ${Layout.TYPE_SLOT_RECORDS - 1} type slots are in use or being swept; disable patches that are not needed`,
       );
     }
     return free;
@@ -254,10 +327,29 @@ export class TypeRegistry {
     words[address + Layout.TYPE_REGISTRATIONS] = registrations;
     words[address + Layout.TYPE_PREVIOUS] = previous;
     words[address + Layout.TYPE_MIGRATED] = 0;
+    words[address + Layout.TYPE_HANDED] = 0;
     words[address + Layout.TYPE_FLAGS] = type.dtor === undefined ? 0 : Layout.TYPE_FLAG_DESTRUCTOR;
-    Atomics.store(words, address + Layout.TYPE_TAG, nextTag(words[address + Layout.TYPE_TAG]!, state));
     if (words[Layout.TYPE_HIGH]! <= slot) Atomics.store(words, Layout.TYPE_HIGH, slot + 1);
+    // step: type.open
+    Atomics.store(words, address + Layout.TYPE_TAG, nextTag(words[address + Layout.TYPE_TAG]!, state));
+    // step: type.opened
   }
+}
+
+/** Type slots of variables whose destructors dead threads owe: by its slot the destructor will be found. The living hold back a slot by their grace epoch. */
+function slotsOwedByTheDead(memory: Memory): Set<TypeSlot> {
+  const { words } = memory;
+  const owed = new Set<TypeSlot>();
+  for (let thread = 0; thread < memory.maxThreads; thread++) {
+    const address = threadSlotAddress(memory, thread);
+    const state = threadState(words, address);
+    if (state !== Layout.THREAD_DEAD && state !== Layout.THREAD_ADOPTED) continue;
+    for (let i = 0; i < Layout.THREAD_DESTROYING_WORDS; i++) {
+      const block = words[address + Layout.THREAD_DESTROYING + i]!;
+      if (block !== 0) owed.add(words[block + Layout.BLOCK_IDENTITY]! & Layout.TYPE_SLOT_MASK);
+    }
+  }
+  return owed;
 }
 
 function versionOf({ uwords, types }: Memory, slot: TypeSlot): number {

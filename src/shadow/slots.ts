@@ -20,11 +20,33 @@ export interface OlderSlot {
   readonly size: number;
 }
 
+/**
+ * Looks at the type table before an id that has an older version, and nothing in force, counts as one that has not: a change of version makes one look in
+ * vain, a damaged tag makes all of them.
+ */
+const LOOKS = 100;
+
 /** Of nearly every type. */
 export const NO_OLDER: readonly OlderSlot[] = [];
 
 export function typeAddress(memory: Memory, slot: TypeSlot): WordAddress {
   return memory.types + slot * Layout.TYPE_WORDS;
+}
+
+/** One more than the highest type slot ever used; never more than there are, whatever the word says. */
+export function typeHigh({ words }: Memory): TypeSlot {
+  return Math.min(Atomics.load(words, Layout.TYPE_HIGH), Layout.TYPE_SLOTS);
+}
+
+/** One more than the highest thread slot ever used; never more than there are, whatever the word says. */
+export function threadHigh({ words, maxThreads }: Memory): number {
+  return Math.min(Atomics.load(words, Layout.THREAD_HIGH), maxThreads);
+}
+
+/** The slot that a slot leads back to, 0 if there is none or the word names no slot. */
+function previousOf(memory: Memory, slot: TypeSlot): TypeSlot {
+  const previous = memory.words[typeAddress(memory, slot) + Layout.TYPE_PREVIOUS]!;
+  return previous > Layout.TYPE_SLOT_NAMES && previous < Layout.TYPE_SLOT_DEAD ? previous : 0;
 }
 
 export function typeState(memory: Memory, slot: TypeSlot): number {
@@ -34,9 +56,9 @@ export function typeState(memory: Memory, slot: TypeSlot): number {
 /** The slot of an id that is in force, or TYPE_SLOT_DEAD. A walk over the slots in use: bindings make it rare. */
 export function findTypeSlot(memory: Memory, id: number): TypeSlot {
   const { words, uwords } = memory;
-  for (;;) {
+  for (let attempt = 0; attempt < LOOKS; attempt++) {
     let changed = false;
-    const high = Atomics.load(words, Layout.TYPE_HIGH);
+    const high = typeHigh(memory);
     for (let slot = Layout.TYPE_SLOT_NAMES + 1; slot < high; slot++) {
       const address = typeAddress(memory, slot);
       const state = Atomics.load(words, address + Layout.TYPE_TAG) & Layout.TYPE_STATE_MASK;
@@ -45,13 +67,15 @@ export function findTypeSlot(memory: Memory, id: number): TypeSlot {
       if (state === Layout.TYPE_STATE_MIGRATING) changed = true;
     }
     // Another slot came into force behind our back, at a place that was passed already.
-    if (!changed) return Layout.TYPE_SLOT_DEAD;
+    if (!changed) break;
   }
+  return Layout.TYPE_SLOT_DEAD;
 }
 
-/** Whether a successor is not in force yet. */
-function isWaiting(memory: Memory, slot: TypeSlot): boolean {
-  const previous = memory.words[typeAddress(memory, slot) + Layout.TYPE_PREVIOUS]!;
+/** Whether a slot is a successor that is not in force yet. */
+export function isWaiting(memory: Memory, slot: TypeSlot): boolean {
+  if (typeState(memory, slot) !== Layout.TYPE_STATE_SUCCESSOR) return false;
+  const previous = previousOf(memory, slot);
   const state = previous === 0 ? Layout.TYPE_STATE_FREE : typeState(memory, previous);
   return state === Layout.TYPE_STATE_LIVE || state === Layout.TYPE_STATE_SUCCESSOR;
 }
@@ -67,11 +91,8 @@ export function isHead(memory: Memory, slot: TypeSlot): boolean {
 export function olderSlots(memory: Memory, slot: TypeSlot, state: number = Layout.TYPE_STATE_MIGRATING): readonly OlderSlot[] {
   const { words, uwords } = memory;
   let older: OlderSlot[] | undefined;
-  for (
-    let at = words[typeAddress(memory, slot) + Layout.TYPE_PREVIOUS]!;
-    at !== 0;
-    at = words[typeAddress(memory, at) + Layout.TYPE_PREVIOUS]!
-  ) {
+  let left: number = Layout.TYPE_SLOTS; // a damaged chain may run in a circle
+  for (let at = previousOf(memory, slot); at !== 0 && left > 0; at = previousOf(memory, at), left--) {
     const address = typeAddress(memory, at);
     const tag = Atomics.load(words, address + Layout.TYPE_TAG);
     if ((tag & Layout.TYPE_STATE_MASK) !== state) continue; // collected, or freed a moment ago
@@ -88,15 +109,16 @@ export function olderSlots(memory: Memory, slot: TypeSlot, state: number = Layou
 
 /** Whether slot `older` stands behind slot `newer`. */
 export function isBehind(memory: Memory, older: TypeSlot, newer: TypeSlot): boolean {
-  const { words } = memory;
-  for (let at = newer; at !== 0; at = words[typeAddress(memory, at) + Layout.TYPE_PREVIOUS]!) if (at === older) return at !== newer;
+  let left: number = Layout.TYPE_SLOTS;
+  for (let at = newer; at !== 0 && left > 0; at = previousOf(memory, at), left--) if (at === older) return at !== newer;
   return false;
 }
 
 /** The slot that a slot stands right behind, 0 if there is none. */
 export function newerThan(memory: Memory, slot: TypeSlot): TypeSlot {
   const { words } = memory;
-  for (let newer = Layout.TYPE_SLOT_NAMES + 1; newer < words[Layout.TYPE_HIGH]!; newer++) {
+  const high = typeHigh(memory);
+  for (let newer = Layout.TYPE_SLOT_NAMES + 1; newer < high; newer++) {
     if (words[typeAddress(memory, newer) + Layout.TYPE_PREVIOUS] === slot && typeState(memory, newer) !== Layout.TYPE_STATE_FREE)
       return newer;
   }
@@ -107,12 +129,13 @@ export function newerThan(memory: Memory, slot: TypeSlot): TypeSlot {
 export function createdCount(memory: Memory, slot: TypeSlot): number {
   const { words } = memory;
   let count = words[typeAddress(memory, slot) + Layout.TYPE_LIVE_BASE]!;
-  for (let thread = 0; thread < words[Layout.THREAD_HIGH]!; thread++)
-    count += words[memory.counters + thread * Layout.COUNTER_WORDS_PER_THREAD + slot]!;
+  const high = threadHigh(memory);
+  for (let thread = 0; thread < high; thread++) count += words[memory.counters + thread * Layout.COUNTER_WORDS_PER_THREAD + slot]!;
   return count;
 }
 
 /** Variables that stand in a slot. After a death in the middle of a migration it may be too high, never too low. */
 export function standingCount(memory: Memory, slot: TypeSlot): number {
-  return createdCount(memory, slot) - memory.words[typeAddress(memory, slot) + Layout.TYPE_MIGRATED]!;
+  const address = typeAddress(memory, slot);
+  return createdCount(memory, slot) - memory.words[address + Layout.TYPE_MIGRATED]! - memory.words[address + Layout.TYPE_HANDED]!;
 }

@@ -5,8 +5,8 @@ import { retiredCount } from '../memory/blocks.js';
 import { CLASS_BLOCK_WORDS, LINE_CLASS } from '../memory/classes.js';
 import { Layout } from '../memory/layout.js';
 import type { Memory } from '../memory/reservation.js';
-import { threadSlotAddress } from '../memory/threads.js';
-import { createdCount, isHead, olderSlots, standingCount, typeAddress } from './slots.js';
+import { osThreadOf, threadSlotAddress, threadState } from '../memory/threads.js';
+import { createdCount, isHead, olderSlots, standingCount, threadHigh, typeAddress, typeHigh } from './slots.js';
 import type { Variables } from './variables.js';
 
 export interface TypeStats {
@@ -73,6 +73,8 @@ export interface StoreStats {
   readonly reclaimed: number;
   readonly lockWaits: number;
   readonly unregisteredLookups: number;
+  /** Threads that died attached and were recovered, since the store was created. */
+  readonly recoveredThreads: number;
   readonly graceEpoch: number;
   /** Whether an allocation has failed since a page was last found. */
   readonly memoryPressure: boolean;
@@ -111,6 +113,7 @@ export function storeStats(variables: Variables): StoreStats {
     reclaimed: sum((thread) => thread.reclaimed, Layout.THREAD_RECLAIMED),
     lockWaits: sum((thread) => thread.lockWaits, Layout.THREAD_LOCK_WAITS),
     unregisteredLookups: sum((thread) => thread.unregisteredLookups, Layout.THREAD_UNREGISTERED),
+    recoveredThreads: words[Layout.RECOVERED_THREADS]!,
     graceEpoch: words[Layout.GRACE_EPOCH]!,
     memoryPressure: words[Layout.MEMORY_PRESSURE] !== 0,
     threads,
@@ -120,7 +123,8 @@ export function storeStats(variables: Variables): StoreStats {
 function typeStats(memory: Memory): TypeStats[] {
   const { words, uwords } = memory;
   const types: TypeStats[] = [];
-  for (let slot = Layout.TYPE_SLOT_NAMES + 1; slot < words[Layout.TYPE_HIGH]!; slot++) {
+  const high = typeHigh(memory);
+  for (let slot = Layout.TYPE_SLOT_NAMES + 1; slot < high; slot++) {
     const address = typeAddress(memory, slot);
     // A slot of an older version counts for the one it stands behind.
     if (!isHead(memory, slot)) continue;
@@ -142,9 +146,10 @@ function typeStats(memory: Memory): TypeStats[] {
 function threadStats(memory: Memory): ThreadStats[] {
   const { words } = memory;
   const threads: ThreadStats[] = [];
-  for (let slot = 0; slot < words[Layout.THREAD_HIGH]!; slot++) {
+  const high = threadHigh(memory);
+  for (let slot = 0; slot < high; slot++) {
     const address = threadSlotAddress(memory, slot);
-    if (words[address + Layout.THREAD_STATE] !== Layout.THREAD_LIVE) continue;
+    if (threadState(words, address) !== Layout.THREAD_LIVE) continue;
     const entered = words[address + Layout.THREAD_EPOCH]!;
     let cached = 0;
     for (let sizeClass = 0; sizeClass < CLASS_BLOCK_WORDS.length; sizeClass++) {
@@ -153,7 +158,7 @@ function threadStats(memory: Memory): ThreadStats[] {
     threads.push({
       slot,
       threadId: words[address + Layout.THREAD_NODE_ID]!,
-      osThreadId: words[address + Layout.THREAD_OS_ID]!,
+      osThreadId: osThreadOf(words, address),
       inside: entered !== 0,
       epochsBehind: entered === 0 ? 0 : ((words[Layout.GRACE_EPOCH]! - entered) | 0) / 2,
       allocated: words[address + Layout.THREAD_ALLOCATED]!,
@@ -173,7 +178,7 @@ function countPages(memory: Memory): { lines: number; blocks: number; free: numb
   const { words } = memory;
   let lines = 0;
   let blocks = 0;
-  for (let page = words[Layout.PAGE_FLOOR]!; page < memory.pages; page++) {
+  for (let page = Math.max(words[Layout.PAGE_FLOOR]!, 0); page < memory.pages; page++) {
     const owner = words[memory.pageTable + page * Layout.PAGE_ENTRY_WORDS + Layout.PAGE_CLASS]! - 1;
     if (owner === LINE_CLASS) lines++;
     else if (owner > LINE_CLASS) blocks++;

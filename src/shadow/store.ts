@@ -5,17 +5,31 @@
 import { describe, ShadowError } from '../errors.js';
 import { enter, leave } from '../memory/grace.js';
 import { Layout } from '../memory/layout.js';
-import { acquire, release } from '../memory/lock.js';
 import { attachMemory, createMemory, type Memory, type StoreHandle } from '../memory/reservation.js';
-import { claimThread, releaseThread, type Thread } from '../memory/threads.js';
+import { claimThread, releaseThread, Thread } from '../memory/threads.js';
+import { type CheckOptions, checkStore, type CheckResult, repairOption, repairStore } from '../recovery/check.js';
+import { watchExits } from '../recovery/exits.js';
+import { Recovery, type RecoveryReport } from '../recovery/recover.js';
+import {
+  APPLICATION,
+  BASE_OBJECT,
+  markDead,
+  restoredTypes,
+  restoreInto,
+  type RestoreOptions,
+  type RestoreReport,
+} from '../recovery/restore.js';
+import { type SnapshotInfo, snapshotPath, snapshotStore } from '../recovery/snapshot.js';
+import { openSnapshot } from '../recovery/snapshot-read.js';
 import type { Binding } from './binding.js';
 import { Bindings } from './bindings.js';
-import { checkStore, type CheckResult } from './check.js';
+import { settleCounters } from './counters.js';
 import type { Fields } from './fields.js';
 import { getMany } from './many.js';
 import { Migrator } from './migrator.js';
 import { hashName, type NameHash } from './names.js';
 import { ObjectTable, type Parent } from './objects.js';
+import { openRecordSlot } from './records.js';
 import { TypeRegistry } from './registry.js';
 import { typeAddress } from './slots.js';
 import { storeStats, type StoreStats } from './stats.js';
@@ -36,9 +50,6 @@ export interface StoreOptions {
 }
 
 const OPTIONS = new Set(['maxBytes', 'maxThreads', 'types']);
-/** Who the application's own types are registered by. */
-const APPLICATION = 'application';
-const BASE_OBJECT = 'base';
 
 /**
  * Shadow variables in memory that all threads share. Create one store, pass `store.handle` to the other threads, attach to it there.
@@ -57,11 +68,14 @@ export class ShadowStore {
   readonly #words: Int32Array;
   readonly #bindings: Bindings;
   readonly #variables: Variables;
+  readonly #recovery: Recovery;
+  readonly #unwatch: () => void;
+  #restored: RestoreReport | undefined;
 
   private constructor(memory: Memory, hash: NameHash) {
-    const thread = claimThread(memory);
+    const thread = claim(memory, hash);
     this.handle = memory.handle;
-    this.objects = new ObjectTable(memory, hash, (handle) => {
+    this.objects = new ObjectTable(memory, thread, hash, (handle) => {
       if (!thread.disposed) this.freeObject(handle);
     });
     this.#thread = thread;
@@ -69,6 +83,9 @@ export class ShadowStore {
     this.#bindings = new Bindings(memory, thread, this.objects);
     this.#variables = new Variables(memory, thread, this.objects);
     this.#bindings.migrator = new Migrator(this.#variables, this.#bindings);
+    this.#bindings.blocks = this.#variables.blocks;
+    this.#recovery = new Recovery(memory, this.objects, { variables: this.#variables, bindings: this.#bindings });
+    this.#unwatch = watchExits(this.#recovery);
     const registry = new TypeRegistry(this.#variables, this.#bindings);
     this.internals = {
       memory,
@@ -79,10 +96,17 @@ export class ShadowStore {
       registry,
       bindings: this.#bindings,
       variables: this.#variables,
+      recovery: this.#recovery,
     };
     thread.onTurnEnd = () => {
       thread.leaveQueued = false;
-      if (thread.interval !== 0) this.#leave(this.#variables.blocks.worthReclaiming);
+      if (thread.disposed) return;
+      try {
+        if (thread.interval !== 0) this.#leave(this.#variables.blocks.worthReclaiming);
+        else if (this.#recovery.pending) this.#settleDead();
+      } catch (error) {
+        process.emitWarning(error instanceof Error ? error : String(error)); // of a damaged store: nobody has called this
+      }
     };
   }
 
@@ -211,11 +235,7 @@ export class ShadowStore {
    * @throws ERR_SHADOW_SAFEPOINT_NESTED
    */
   safepoint(): void {
-    const { constructing, destroying, locked, disposed } = this.#thread;
-    if (disposed) throw new ShadowError('ERR_SHADOW_DISPOSED', 'safepoint() on a disposed store');
-    if (constructing !== 0 || destroying > 0 || locked !== 0) {
-      throw new ShadowError('ERR_SHADOW_SAFEPOINT_NESTED', 'safepoint() inside a constructor, a destructor or a lock body');
-    }
+    this.#requireSafepoint('safepoint()');
     this.#leave(true);
   }
 
@@ -225,11 +245,73 @@ export class ShadowStore {
     return storeStats(this.#variables);
   }
 
-  /** Walks the whole store and proves its invariants. Writers of other threads wait meanwhile; readers do not notice. */
-  check(): CheckResult {
+  /**
+   * Walks the whole store and proves its invariants. Writers of other threads wait meanwhile; readers do not notice. With `repair`, what can be put right is
+   * put right, and what no one owns is given back; a variable that a look-up finds is found afterwards, with the same data.
+   * @throws ERR_SHADOW_OPTION, ERR_SHADOW_CONSTRUCTOR_WRITE; with `repair` also ERR_SHADOW_SAFEPOINT_NESTED inside a destructor or a lock body
+   */
+  check(options?: CheckOptions): CheckResult {
+    const repair = repairOption(options);
     this.#requireAttached('check');
     this.#variables.requireWritable('check'); // it takes every bucket lock, and this thread holds one
-    return checkStore(this.#variables);
+    if (!repair) return checkStore(this.#variables);
+    this.#requireSafepoint('check({ repair: true })');
+    // No block is moved before the lists are known to be in order: not by reclaiming, and not by settling what the dead have.
+    leave(this.#thread);
+    this.#recovery.repairGone();
+    return repairStore(this.#variables, this.#recovery);
+  }
+
+  /**
+   * Looks for threads that died without anybody having heard of it, and gives back what they had: locks, memory, thread slots, variables of their JS objects;
+   * what they were in the middle of is finished or undone, and destructors that they owed run here. By itself this happens after the exit event of a worker that
+   * this thread has started, and when a thread waits for one that is dead. Elsewhere than on Linux only exit events tell.
+   */
+  recover(): readonly RecoveryReport[] {
+    this.#requireAttached('recover');
+    this.#variables.requireWritable('recover');
+    this.safepoint();
+    return this.#recovery.recover();
+  }
+
+  /**
+   * Writes a copy of the store to a file, from which `ShadowStore.restore()` makes the store again. The copy is taken before this returns: variables, names and
+   * types as they stood at one moment, each variable's data as one update() or withLock() left it. Writers of other threads wait only for that. The promise
+   * stands for the file, which is replaced as a whole: what was there before stays until the new one is written and on the disk.
+   * @throws rejects with ERR_SHADOW_SNAPSHOT_FILE, ERR_SHADOW_OPTION, ERR_SHADOW_LOCK, ERR_SHADOW_LOCK_NESTED, ERR_SHADOW_CONSTRUCTOR_WRITE
+   */
+  async snapshot(file: string | URL): Promise<SnapshotInfo> {
+    this.#requireAttached('snapshot');
+    this.#variables.requireWritable('snapshot'); // it takes every bucket lock, and this thread holds one
+    return snapshotStore(this.#variables, this.internals.registry, snapshotPath(file, 'snapshot()'));
+  }
+
+  /**
+   * Makes the store again that was written to a file, with its variables, names, handles, types and versions, and attaches this thread to it. What the
+   * snapshot has under way is ended: collections, and destructors that were owed, with those of `types`. See `restored`.
+   * @throws ERR_SHADOW_SNAPSHOT, ERR_SHADOW_SNAPSHOT_VERSION, ERR_SHADOW_SNAPSHOT_FILE, ERR_SHADOW_OPTION, ERR_SHADOW_TYPE, ERR_SHADOW_SIZE_MISMATCH,
+   * ERR_SHADOW_VERSION (a type of the snapshot has a version from which nothing leads to the one declared), ERR_SHADOW_MAX_BYTES (no address space)
+   */
+  static restore(file: string | URL, options: RestoreOptions = {}): ShadowStore {
+    const types = restoredTypes(options);
+    const opened = openSnapshot(snapshotPath(file, 'restore()'));
+    markDead(opened);
+    const store = new ShadowStore(opened.memory, hashName);
+    try {
+      store.#restored = restoreInto(store.internals, opened, types);
+    } catch (error) {
+      // Nobody else has this memory, and nothing in it is to be trusted: no ordinary end.
+      store.#unwatch();
+      store.#bindings.release();
+      store.#thread.disposed = true;
+      throw error;
+    }
+    return store;
+  }
+
+  /** Of a store that was restored by this thread: from what, and what it found there. */
+  get restored(): RestoreReport | undefined {
+    return this.#restored;
   }
 
   /** Gives the thread slot back; the variables stay, but for those of JS objects of this thread, which nobody could free any more. */
@@ -247,9 +329,10 @@ export class ShadowStore {
     }
     this.#leave(true);
     this.#variables.table.settleCount();
-    this.#settleCounters();
+    settleCounters(this.#variables.memory, thread);
     this.#variables.blocks.abandon();
     this.#bindings.release();
+    this.#unwatch();
     releaseThread(thread);
     if (failures.length > 0) throw failures[0]; // the slot is given back all the same
   }
@@ -272,25 +355,27 @@ export class ShadowStore {
   #leave(reclaim: boolean): void {
     leave(this.#thread);
     if (reclaim) this.#variables.blocks.reclaim();
+    if (this.#recovery.pending) this.#settleDead();
+  }
+
+  /** Some thread was repaired and waits to be settled by whoever comes by. */
+  #settleDead(): void {
+    const { thread } = this.#variables;
+    if (thread.destroying > 0 || thread.locked !== 0) return;
+    this.#recovery.settle();
+    leave(thread);
+  }
+
+  #requireSafepoint(operation: string): void {
+    const { constructing, destroying, locked, disposed } = this.#thread;
+    if (disposed) throw new ShadowError('ERR_SHADOW_DISPOSED', `${operation} on a disposed store`);
+    if (constructing !== 0 || destroying > 0 || locked !== 0)
+      throw new ShadowError('ERR_SHADOW_SAFEPOINT_NESTED', `${operation} inside a constructor, a destructor or a lock body`);
   }
 
   #requireAttached(operation: string): void {
     if (this.#thread.disposed)
       throw new ShadowError('ERR_SHADOW_DISPOSED', `${operation} was used after dispose; attach to the handle again`);
-  }
-
-  /** Moves this thread's counts to those of the slots, where they survive it; under TYPE_LOCK, so that check() sees them once. */
-  #settleCounters(): void {
-    acquire(this.#thread, Layout.TYPE_LOCK);
-    const { memory } = this.#variables;
-    const counters = memory.counters + this.#thread.slot * Layout.COUNTER_WORDS_PER_THREAD;
-    for (let slot = 0; slot < Layout.TYPE_SLOTS; slot++) {
-      const count = this.#words[counters + slot]!;
-      if (count === 0) continue;
-      Atomics.add(this.#words, typeAddress(memory, slot) + Layout.TYPE_LIVE_BASE, count);
-      this.#words[counters + slot] = 0;
-    }
-    release(this.#thread, Layout.TYPE_LOCK);
   }
 }
 
@@ -304,6 +389,18 @@ export interface StoreInternals {
   readonly registry: TypeRegistry;
   readonly bindings: Bindings;
   readonly variables: Variables;
+  readonly recovery: Recovery;
+}
+
+/** Claims a thread slot; from dead threads if there is no other. @throws ERR_SHADOW_THREADS_FULL */
+function claim(memory: Memory, hash: NameHash): Thread {
+  try {
+    return claimThread(memory);
+  } catch (error) {
+    const nobody = new ObjectTable(memory, new Thread(memory, 0), hash, () => undefined);
+    if (new Recovery(memory, nobody, undefined).recover().length === 0) throw error;
+    return claimThread(memory);
+  }
 }
 
 function createStore(options: StoreOptions, hash: NameHash): ShadowStore {
@@ -317,6 +414,7 @@ function createStore(options: StoreOptions, hash: NameHash): ShadowStore {
   if (!Array.isArray(types)) throw new ShadowError('ERR_SHADOW_OPTION', `types is ${describe(types)}; give an array of shadow types`);
   const memory = createMemory(maxBytes, maxThreads);
   memory.words[typeAddress(memory, Layout.TYPE_SLOT_NAMES) + Layout.TYPE_TAG] = nextTag(0, Layout.TYPE_STATE_LIVE);
+  openRecordSlot(memory);
   const store = ShadowStore.$open(memory, hash);
   try {
     if (types.length > 0) store.internals.registry.register(APPLICATION, BASE_OBJECT, types as readonly AnyShadowType[]);

@@ -4,8 +4,8 @@
  * TYPE_LOCK. Imports memory, release-slots, walk.
  */
 import { enter } from '../memory/grace.js';
-import { Layout } from '../memory/layout.js';
-import { acquire, release } from '../memory/lock.js';
+import { Layout, type TypeSlot } from '../memory/layout.js';
+import { acquireNoted, releaseNoted } from '../memory/lock.js';
 import { bucketAddress } from '../table/hash.js';
 import { releaseSlots } from './release-slots.js';
 import type { Variables } from './variables.js';
@@ -29,6 +29,11 @@ export class Collection {
     this.id = id;
     this.#variables = variables;
     this.#targets = targets;
+  }
+
+  /** The slot that stood for the id. */
+  get slot(): TypeSlot | undefined {
+    return this.#targets[0]?.slot;
   }
 
   /** Variables destroyed so far. */
@@ -58,16 +63,13 @@ export class Collection {
 
   #sweep(index: number): void {
     const variables = this.#variables;
-    const { table, thread } = variables;
+    const { table } = variables;
     const { words } = table;
     // An allocation that found the type alive may still be about to publish here. Once the lock was seen free (or was held by us), whoever locks
     // the bucket later sees the raised tag, and whoever held it before has published. Several slots settle their counts with each other in the end, so
     // whoever changed one has to have counted it, too: only having held the lock tells.
     const lock = bucketAddress(table.buckets, index) + Layout.BUCKET_LOCK;
-    if (this.#targets.length > 1 || Atomics.load(words, lock) !== 0) {
-      acquire(thread, lock);
-      release(thread, lock);
-    }
+    if (this.#targets.length > 1 || Atomics.load(words, lock) !== 0) table.unlock(table.lockIndex(index, Layout.INTENT_VISIT));
     this.#destroyed += freeInBucket(variables, index, this.#targets, this.#failures);
   }
 
@@ -75,9 +77,9 @@ export class Collection {
   #finish(): void {
     const { memory, thread } = this.#variables;
     const [inForce, ...older] = this.#targets.map(({ slot }) => slot);
-    acquire(thread, Layout.TYPE_LOCK);
-    releaseSlots(memory, inForce!, older, true);
-    release(thread, Layout.TYPE_LOCK);
+    acquireNoted(thread, Layout.TYPE_LOCK);
+    releaseSlots(memory, thread, inForce!, older, true);
+    releaseNoted(thread, Layout.TYPE_LOCK);
     this.#targets = [];
   }
 }

@@ -8,8 +8,9 @@
 import { describe, ShadowError } from '../errors.js';
 import { Blocks, prepareBlock } from '../memory/blocks.js';
 import { enter, leave } from '../memory/grace.js';
-import { Layout, type TypeSlot, type WordAddress } from '../memory/layout.js';
-import { acquire, release } from '../memory/lock.js';
+import { beginChange, endChange } from '../memory/intent.js';
+import { Layout, type WordAddress } from '../memory/layout.js';
+import { acquireNoted, releaseNoted } from '../memory/lock.js';
 import type { Memory } from '../memory/reservation.js';
 import type { Thread } from '../memory/threads.js';
 import { clearEntry, type EntryAddress, entryBlock, findEntry, publishEntry } from '../table/bucket.js';
@@ -18,7 +19,7 @@ import { hashObject, identityOf, keyOf, objectHigh, objectNumber } from '../tabl
 import { Table } from '../table/table.js';
 import type { Binding } from './binding.js';
 import { Destruction, touchStack, type Unlinked } from './destruction.js';
-import { dropUnusedName, ensureName } from './name-records.js';
+import { counterOf, dropUnusedName, ensureName } from './name-records.js';
 import { dropLeftOvers } from './left-overs.js';
 import { isName, type ObjectTable, type Parent } from './objects.js';
 import { PendingMigration } from './pending.js';
@@ -34,6 +35,9 @@ const UNREGISTERED = 'unregistered';
 const PENDING = 'pending';
 type Outcome = View | typeof EXISTS | typeof EXHAUSTED | typeof RETRY | typeof UNREGISTERED | typeof PENDING;
 
+/** Attempts to create one variable: in a store that is not damaged each that fails has met another thread's success. */
+const MOST_ATTEMPTS = 1_000_000;
+
 export class Variables {
   readonly memory: Memory;
   readonly thread: Thread;
@@ -44,6 +48,12 @@ export class Variables {
   readonly #destruction: Destruction;
   /** What ended the constructor of an attempt that came to PENDING. */
   #pending: PendingMigration | undefined;
+  /** The name record that went with the last variable that was unlinked, and stays until the destructor has run; 0 = none. */
+  keptName: WordAddress = 0;
+  /** Puts a block on the record of what is being destroyed. */
+  readonly owe = (block: WordAddress): void => {
+    this.#destruction.owe(block);
+  };
 
   constructor(memory: Memory, thread: Thread, objects: ObjectTable) {
     this.memory = memory;
@@ -86,11 +96,11 @@ export class Variables {
     let nameLocked = false;
     let scraped = false;
     const unlockNames = (): void => {
-      if (nameLocked) release(this.thread, Layout.NAME_LOCK);
+      if (nameLocked) releaseNoted(this.thread, Layout.NAME_LOCK);
       nameLocked = false;
     };
     try {
-      for (;;) {
+      for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
         if (this.#pending !== undefined || binding.older.length > 0) unlockNames(); // a migration waits for a variable lock
         this.#migratePending();
         if (!binding.registered) throw unregistered(binding);
@@ -107,7 +117,7 @@ export class Variables {
           return outcome;
         }
         if (outcome === RETRY && !nameLocked && this.objects.names.collided) {
-          acquire(this.thread, Layout.NAME_LOCK);
+          acquireNoted(this.thread, Layout.NAME_LOCK);
           nameLocked = true;
         }
         if (outcome === UNREGISTERED) binding.bindings.resolve(binding);
@@ -120,6 +130,7 @@ export class Variables {
         scraped = true;
         this.scrape();
       }
+      throw neverAgreed(binding, parent);
     } finally {
       unlockNames();
     }
@@ -166,7 +177,7 @@ export class Variables {
       return false;
     }
     this.table.count(-1);
-    if (by?.type.dtor !== undefined) this.#destruction.run({ block, parent, binding: by, destructor: by.type.dtor });
+    if (by?.type.dtor !== undefined) this.#destruction.run({ block, name: this.keptName, parent, binding: by, destructor: by.type.dtor });
     return true;
   }
 
@@ -196,13 +207,24 @@ export class Variables {
     const block = entryBlock(words, entry);
     const identity = words[block + Layout.BLOCK_IDENTITY]!;
     const object = identity >>> Layout.TYPE_SLOT_BITS === 0 ? 0 : this.objectOf(block);
-    if (destructor !== undefined) this.#destruction.owe(block);
+    const counter = counterOf(this.memory, this.thread, identity & Layout.TYPE_SLOT_MASK);
+    beginChange(this.thread, Layout.CHANGE_REMOVE, block, counter);
+    // step: unlink.begun
+    if (destructor !== undefined) this.owe(block);
+    // step: unlink.owed
     words[block + Layout.BLOCK_GENERATION] = words[block + Layout.BLOCK_GENERATION]! | 1;
     clearEntry(words, entry);
-    words[this.#counter(identity & Layout.TYPE_SLOT_MASK)]!--;
+    // step: unlink.unlinked
+    words[counter]!--;
     words[this.thread.address + Layout.THREAD_FREED]!++;
     if (destructor === undefined) this.blocks.retire(block);
-    if (isName(object)) dropUnusedName(this.table, this.blocks, bucket, object);
+    endChange(this.thread);
+    // step: unlink.done
+    this.keptName = 0;
+    if (isName(object)) {
+      const name = dropUnusedName(this.table, this.blocks, bucket, object, destructor === undefined ? undefined : this.owe);
+      if (destructor !== undefined) this.keptName = name;
+    }
     return block;
   }
 
@@ -210,11 +232,6 @@ export class Variables {
   settle(gone: readonly Unlinked[], failures: unknown[]): void {
     for (let i = 0; i < gone.length; i++) this.table.count(-1);
     this.#destruction.runAll(gone, failures);
-  }
-
-  /** This thread's counter of live variables of a slot. */
-  #counter(slot: TypeSlot): WordAddress {
-    return this.memory.counters + this.thread.slot * Layout.COUNTER_WORDS_PER_THREAD + slot;
   }
 
   /** Whether a string still has the number it had before its bucket was locked; anything else has it for ever. */
@@ -226,6 +243,17 @@ export class Variables {
   objectOf(block: WordAddress): number {
     const words = this.#words;
     return objectNumber(words[block + Layout.BLOCK_OBJECT_LOW]!, words[block + Layout.BLOCK_IDENTITY]!);
+  }
+
+  /** The blocks whose destructor this thread owes, and names kept for them: outermost first. */
+  get owed(): WordAddress[] {
+    const record = this.thread.address + Layout.THREAD_DESTROYING;
+    return [...this.#words.subarray(record, record + Layout.THREAD_DESTROYING_WORDS)].filter((block) => block !== 0);
+  }
+
+  /** Whether this thread owes the destructor of a variable of the object. */
+  owesFor(object: number): boolean {
+    return this.owed.some((block) => this.objectOf(block) === object);
   }
 
   /** @throws ERR_SHADOW_CONSTRUCTOR_WRITE */
@@ -254,7 +282,7 @@ export class Variables {
     const hash = hashObject(low, high);
     const identity = identityOf(high, binding.slot);
     const key = keyOf(hash, binding.slot);
-    const counter = this.#counter(binding.slot);
+    const counter = counterOf(this.memory, this.thread, binding.slot);
     const bucket = table.lock(hash, Layout.INTENT_INSERT);
     let unpublished: WordAddress = 0;
     let named = false;
@@ -278,11 +306,17 @@ export class Variables {
       words[block + Layout.BLOCK_OBJECT_LOW] = low;
       words[block + Layout.BLOCK_IDENTITY] = identity;
       const view = binding.view(block);
+      // step: insert.prepared
       if (binding.type.ctor !== undefined) this.#construct(binding.type, block, parent, view, data);
+      // step: insert.constructed
+      beginChange(this.thread, Layout.CHANGE_INSERT, block, counter);
       publishEntry(words, entry, key, block);
+      // step: insert.published
       unpublished = 0;
       named = false;
       words[counter]!++;
+      endChange(this.thread);
+      // step: insert.counted
       words[this.thread.address + Layout.THREAD_ALLOCATED]!++;
       return view;
     } catch (error) {
@@ -322,6 +356,15 @@ function unregistered(binding: Binding): ShadowError {
   return new ShadowError(
     'ERR_SHADOW_UNREGISTERED',
     `type ${binding.type.id} is not registered; give it to ShadowStore.create({ types }) or declare it in an enabled patch`,
+  );
+}
+
+/** ERR_SHADOW_INVARIANT for a variable that is there and is not, as often as one looks. */
+export function neverAgreed(binding: Binding, parent: Parent): ShadowError {
+  return new ShadowError(
+    'ERR_SHADOW_INVARIANT',
+    `look-ups with and without lock do not agree about the variable of type ${binding.type.id} on ${describe(parent)}; the store is damaged, ` +
+      'store.check() tells more',
   );
 }
 

@@ -6,7 +6,7 @@
 import { Layout, type WordAddress } from '../memory/layout.js';
 import { findBlock } from '../table/find.js';
 import { hashObject, identityOf, objectHigh } from '../table/hash.js';
-import type { Binding } from './binding.js';
+import { type Binding, refuseBlock } from './binding.js';
 import { Cursor } from './cursor.js';
 import { fieldAccess } from './field-access.js';
 import type { Fields, FieldValues } from './fields.js';
@@ -82,19 +82,20 @@ function locator(binding: Binding): (obj: Parent) => WordAddress {
 }
 
 function getter(binding: Binding, locate: (obj: Parent) => WordAddress, TypedView: ViewConstructor): Access['get'] {
-  const { words, thread } = binding;
+  const { words, thread, lastBlock } = binding;
   const missed = (obj: Parent): View | undefined => {
     const block = binding.late(obj);
     return block === 0 ? undefined : binding.view(block);
   };
   return (obj) => {
     const block = locate(obj);
+    if (block > lastBlock) refuseBlock(block);
     return block === 0 ? missed(obj) : new TypedView(block, thread.interval, words[(block + Layout.BLOCK_GENERATION) | 0]!);
   };
 }
 
 function cursorClass(binding: Binding, locate: (obj: Parent) => WordAddress): CursorConstructor {
-  const { words, thread } = binding;
+  const { words, thread, lastBlock } = binding;
   class TypedCursor extends Cursor {
     override find(obj: Parent): boolean {
       this.$block = 0; // on no variable, also if the parent is refused
@@ -104,6 +105,7 @@ function cursorClass(binding: Binding, locate: (obj: Parent) => WordAddress): Cu
         block = binding.late(obj);
         if (block === 0) return false;
       }
+      if (block > lastBlock) refuseBlock(block);
       this.$block = block;
       this.$interval = thread.interval;
       this.$generation = words[(block + Layout.BLOCK_GENERATION) | 0]!;

@@ -11,13 +11,14 @@
 import { describe, ShadowError } from '../errors.js';
 import { enter } from '../memory/grace.js';
 import { Layout, type WordAddress } from '../memory/layout.js';
-import { acquireVariable, isVersion, readVersion, releaseVariable } from '../memory/lock.js';
+import { acquireVariable, awaitVariable, isVersion, readVersion, releaseVariable } from '../memory/lock.js';
 import type { Memory } from '../memory/reservation.js';
 import { findBlock } from '../table/find.js';
 import { hashObject } from '../table/hash.js';
 import { type AtomicOperation, type AtomicPlace, BIG_OPERATIONS, OPERATIONS, requireBigint, requireInteger } from './atomics.js';
 import type { Binding } from './binding.js';
-import type { AtomicName, Fields, FieldTarget, FieldValue, FieldValues } from './fields.js';
+import type { AtomicName, Field, Fields, FieldTarget, FieldValue, FieldValues } from './fields.js';
+import { forgetUndo, noteUndo, noteUndoOfAll, type Span } from './undo.js';
 
 /** Optimistic reads before read() takes the lock: a writer that holds it longer than this is not just passing. */
 const READ_ATTEMPTS = 16;
@@ -133,6 +134,7 @@ export class View<F extends Fields = Fields> implements FieldTarget {
     if (thread.locked === this.$block) return this.$values() as FieldValues<F>;
     // In the body of another lock it goes on trying: it may take no second lock, and whoever holds this one waits for none.
     for (let attempt = 0; attempt < READ_ATTEMPTS || thread.locked !== 0; attempt++) {
+      if (attempt >= READ_ATTEMPTS) awaitVariable(thread, this.$block);
       const version = readVersion(words, this.$block);
       if (version < 0) continue;
       const values = this.$values() as FieldValues<F>;
@@ -143,8 +145,8 @@ export class View<F extends Fields = Fields> implements FieldTarget {
 
   /**
    * Changes several fields as one: `fn` gets a plain copy and changes it, or returns an object with the fields to set. Nothing is written if it
-   * throws or if a value does not fit. Runs under the variable's lock.
-   * @throws ERR_SHADOW_LOCK_NESTED, ERR_SHADOW_FIELD_VALUE, ERR_SHADOW_ASYNC
+   * throws or if a value does not fit, or if the thread dies before it is done. Runs under the variable's lock.
+   * @throws ERR_SHADOW_LOCK_NESTED, ERR_SHADOW_FIELD_VALUE, ERR_SHADOW_ASYNC, ERR_SHADOW_EXHAUSTED (of large variables)
    */
   update(fn: (draft: FieldValues<F>) => unknown): void {
     if (typeof fn !== 'function') throw new ShadowError('ERR_SHADOW_OPTION', `update takes a function of the draft, not ${describe(fn)}`);
@@ -203,14 +205,41 @@ export class View<F extends Fields = Fields> implements FieldTarget {
       if (!fieldNames.has(name)) throw new ShadowError('ERR_SHADOW_FIELD', `type ${id} has no field ${describe(name)}`);
     }
     // Each value is read once: what was checked is what is written.
-    const changes: [string, unknown][] = [];
-    for (const { name, check } of fields) {
-      if (!(name in given)) continue;
-      const value = given[name];
-      check(value);
-      changes.push([name, value]);
+    const changed: Field[] = [];
+    const changes: unknown[] = [];
+    for (const field of fields) {
+      if (!(field.name in given)) continue;
+      const value = given[field.name];
+      field.check(value);
+      // Most updates change few fields: what stays needs no place in the undo log.
+      if (isSame((this as unknown as Record<string, unknown>)[field.name], value)) continue;
+      changed.push(field);
+      changes.push(value);
     }
-    for (const [name, value] of changes) (this as unknown as Record<string, unknown>)[name] = value;
+    const undo = this.$noteUndo(changed.length === fields.length ? undefined : changed);
+    try {
+      for (let i = 0; i < changes.length; i++) (this as unknown as Record<string, unknown>)[changed[i]!.name] = changes[i];
+    } finally {
+      if (undo) this.$forgetUndo();
+    }
+  }
+
+  /**
+   * @internal Before these spans of a locked variable, or all of it, are written: all of that happens or none, even if the thread dies. False where nothing has
+   * to be undone: what is under construction nobody will ever see unless it is finished.
+   */
+  $noteUndo(spans: readonly Span[] | undefined): boolean {
+    const { thread, bindings, dataWords } = this.$binding;
+    if (thread.locked !== this.$block) return false;
+    if (spans === undefined) noteUndoOfAll(thread, bindings.blocks, this.$block, dataWords);
+    else if (spans.length > 0) noteUndo(thread, bindings.blocks, this.$block, spans);
+    else return false;
+    return true;
+  }
+
+  /** @internal */
+  $forgetUndo(): void {
+    forgetUndo(this.$binding.thread);
   }
 
   /** @internal */
@@ -241,6 +270,13 @@ export class View<F extends Fields = Fields> implements FieldTarget {
     if (kind === 'u32') return [memory.uwords, word, kind];
     return [kind === 'i64' ? memory.longs : memory.ulongs, word >> 1, kind];
   }
+}
+
+/** Whether writing `value` would leave a field as it is. Bytes that a shorter value leaves out are zeros. */
+function isSame(current: unknown, value: unknown): boolean {
+  if (!(current instanceof Uint8Array) || !(value instanceof Uint8Array)) return Object.is(current, value);
+  for (let i = 0; i < current.length; i++) if (current[i] !== (value[i] ?? 0)) return false;
+  return true;
 }
 
 /** Throws ERR_SHADOW_ASYNC for a promise: the work it stands for would happen after the lock or the memory is gone. */

@@ -39,31 +39,33 @@ function isCurrent(variables: Variables, { slot, tag }: { readonly slot: TypeSlo
 }
 
 /**
- * Frees the variables of the slots of one id in one bucket, which is locked only if a look before found any; returns how many. What destructors throw is
- * added to `failures` and stops nothing.
+ * Frees the variables of the slots of one id that stand in one bucket when it is locked, which is done only if a look before found any; returns how many. What
+ * destructors throw is added to `failures` and stops nothing.
  */
 export function freeInBucket(variables: Variables, index: number, targets: readonly Target[], failures: unknown[]): number {
   const { table, objects } = variables;
-  let freed = 0;
+  const { words } = table;
   const targetAt = (key: number): Target | undefined => targets.find(({ slot }) => (key & Layout.TYPE_SLOT_MASK) === slot);
-  // Not until none is left: a destructor may create the variable anew.
-  const most = countEntries(table.words, bucketAddress(table.buckets, index), (key) => targetAt(key) !== undefined);
-  while (freed < most) {
+  if (!hasEntry(words, bucketAddress(table.buckets, index), (key) => targetAt(key) !== undefined)) return 0;
+  let freed = 0;
+  // Each of those that stand there now, once: a destructor may create its variable anew, and other threads may create others.
+  let left: Set<number> | undefined;
+  for (;;) {
     touchStack();
     const bucket = table.lockIndex(index, Layout.INTENT_REMOVE);
     if (targets.length > 1) dropLeftOvers(variables, bucket);
-    const gone = unlinkBatch(variables, bucket, Math.min(UNLINK_BATCH, most - freed), (key, block) => {
+    left ??= collectEntries(words, bucket, (key, block) => (targetAt(key) === undefined ? undefined : variables.objectOf(block)));
+    const gone = unlinkBatch(variables, bucket, (key, block) => {
       const target = targetAt(key);
       // Not current any more: a collection that began meanwhile owns them.
-      if (target === undefined || !isCurrent(variables, target)) return undefined;
+      if (target === undefined || !isCurrent(variables, target) || !left!.delete(variables.objectOf(block))) return undefined;
       const { binding } = target;
-      return { block, binding, parent: objects.parent(variables.objectOf(block)), destructor: binding?.type.dtor };
+      return { block, name: 0, binding, parent: objects.parent(variables.objectOf(block)), destructor: binding?.type.dtor };
     });
-    if (gone.length === 0) break;
     freed += gone.length;
     variables.settle(gone, failures);
+    if (gone.length < UNLINK_BATCH || left.size === 0) return freed;
   }
-  return freed;
 }
 
 /** Frees every variable of a type that is there when the walk comes by. All destructors run, even if one throws; then the first error goes on. */
@@ -90,29 +92,32 @@ export function freeParent(variables: Variables, bindings: Bindings, object: num
   const isOurs = (key: number, block: WordAddress): boolean =>
     keyHasHash(key, hash) &&
     (key & Layout.TYPE_SLOT_MASK) !== Layout.TYPE_SLOT_NAMES &&
+    (key & Layout.TYPE_SLOT_MASK) !== Layout.TYPE_SLOT_RECORDS &&
     variables.objectOf(block) === object &&
     isAlive(typeState(memory, key & Layout.TYPE_SLOT_MASK)) &&
     variables.isStill(object, parent);
+  const idAt = (key: number): number => memory.uwords[typeAddress(memory, key & Layout.TYPE_SLOT_MASK) + Layout.TYPE_ID]!;
   const failures: unknown[] = [];
   let freed = 0;
-  let most = -1;
-  while (freed !== most) {
+  // Each of the ids that it has now, once: destructors may create variables of the parent anew, and other threads may create others.
+  let left: Set<number> | undefined;
+  for (;;) {
     touchStack();
     const bucket = table.lock(hash, Layout.INTENT_REMOVE);
     dropLeftOvers(variables, bucket, object);
-    // Not until none is left: destructors may create variables of the parent anew.
-    if (most < 0) most = countEntries(words, bucket, isOurs);
-    const gone = unlinkBatch(variables, bucket, Math.min(UNLINK_BATCH, most - freed), (key, block) => {
+    left ??= collectEntries(words, bucket, (key, block) => (isOurs(key, block) ? idAt(key) : undefined));
+    const gone = unlinkBatch(variables, bucket, (key, block) => {
       if (!isOurs(key, block)) return undefined;
       const slot = key & Layout.TYPE_SLOT_MASK;
       const tag = words[typeAddress(memory, slot) + Layout.TYPE_TAG]!;
-      if (!isAlive(tag & Layout.TYPE_STATE_MASK)) return undefined; // the sweep destroys it
+      // In the hands of a collection: its sweep destroys it.
+      if (!isAlive(tag & Layout.TYPE_STATE_MASK) || !left!.delete(idAt(key))) return undefined;
       const binding = bindings.ofSlot(slot, tag);
-      return { block, binding, parent, destructor: binding?.type.dtor };
+      return { block, name: 0, binding, parent, destructor: binding?.type.dtor };
     });
-    if (gone.length === 0) break;
     freed += gone.length;
     variables.settle(gone, failures);
+    if (gone.length < UNLINK_BATCH || left.size === 0) break;
   }
   if (failures.length > 0) throw failures[0];
   return freed;
@@ -123,30 +128,38 @@ function isAlive(state: number): boolean {
   return state !== Layout.TYPE_STATE_FREE && state !== Layout.TYPE_STATE_DYING;
 }
 
-function countEntries(words: Int32Array, bucket: WordAddress, counts: (key: number, block: WordAddress) => boolean): number {
-  let count = 0;
+function hasEntry(words: Int32Array, bucket: WordAddress, counts: (key: number) => boolean): boolean {
   for (let entry = nextEntry(words, bucket, 0); entry !== 0; entry = nextEntry(words, bucket, entry)) {
-    if (counts(entryKey(words, entry), entryBlock(words, entry))) count++;
+    if (counts(entryKey(words, entry))) return true;
   }
-  return count;
+  return false;
 }
 
-/** Unlinks up to `most` entries of a locked chain, those that `choose` takes, and unlocks it. */
+/** What `of` says of the entries of a locked chain, undefined left out. */
+function collectEntries(words: Int32Array, bucket: WordAddress, of: (key: number, block: WordAddress) => number | undefined): Set<number> {
+  const found = new Set<number>();
+  for (let entry = nextEntry(words, bucket, 0); entry !== 0; entry = nextEntry(words, bucket, entry)) {
+    const value = of(entryKey(words, entry), entryBlock(words, entry));
+    if (value !== undefined) found.add(value);
+  }
+  return found;
+}
+
+/** Unlinks up to UNLINK_BATCH entries of a locked chain, those that `choose` takes, and unlocks it. */
 function unlinkBatch(
   variables: Variables,
   bucket: WordAddress,
-  most: number,
   choose: (key: number, block: WordAddress) => Unlinked | undefined,
 ): Unlinked[] {
   const { table } = variables;
   const { words } = table;
   const gone: Unlinked[] = [];
   try {
-    for (let entry = nextEntry(words, bucket, 0); entry !== 0 && gone.length < most; entry = nextEntry(words, bucket, entry)) {
+    for (let entry = nextEntry(words, bucket, 0); entry !== 0 && gone.length < UNLINK_BATCH; entry = nextEntry(words, bucket, entry)) {
       const chosen = choose(entryKey(words, entry), entryBlock(words, entry));
       if (chosen === undefined) continue;
       variables.unlink(bucket, entry, chosen.destructor);
-      gone.push(chosen);
+      gone.push(variables.keptName === 0 ? chosen : { ...chosen, name: variables.keptName });
     }
   } finally {
     table.unlock(bucket);
@@ -164,7 +177,7 @@ export function* walkType(variables: Variables, binding: Binding): Generator<[Pa
   const { slot, tag, older } = binding;
   const target = { slot, tag };
   const slots = [...older.map((one) => one.slot), slot];
-  const first = words[Layout.BUCKET_COUNT]!;
+  const first = table.bucketCount;
   for (let home = 0; home < first && isCurrent(variables, target); home++) {
     if (thread.interval === 0) enter(thread);
     for (const found of variablesOfHome(variables, slots, home, first)) {
@@ -206,7 +219,7 @@ function variablesOfHome(variables: Variables, slots: readonly TypeSlot[], home:
   const level = splitLevel(count);
   const step = home + level < count || home >= level ? 2 * level : level;
   for (;;) {
-    const now = words[Layout.BUCKET_COUNT]!;
+    const now = variables.table.bucketCount;
     let found: Found[] | undefined;
     for (const slot of slots) {
       for (let index = home; index < now; index += step) {
