@@ -1,6 +1,16 @@
 /** What a worker imports as `umbra/worker`, and what a patch module needs. Names only. */
 export { ShadowError, type ErrorCode } from './errors.js';
-export { attach, type Attached, currentVersion, intercept, safepoint, task, type TaskOptions, waitForWork } from './livepatch/attach.js';
+export {
+  attach,
+  type AttachOptions,
+  type Attached,
+  currentVersion,
+  intercept,
+  safepoint,
+  task,
+  type TaskOptions,
+  waitForWork,
+} from './livepatch/attach.js';
 export { patchable } from './livepatch/functions.js';
 export type { InterceptOptions } from './livepatch/intercept.js';
 export { definePatch } from './livepatch/define-patch.js';

@@ -4,7 +4,7 @@
  */
 
 import type { TransitionResult } from '../livepatch/transition.js';
-import type { CheckResult } from '../shadow/check.js';
+import type { CheckResult } from '../recovery/check.js';
 import type { Parent } from '../shadow/objects.js';
 import type { ShadowStore } from '../shadow/store.js';
 import { account } from './application.js';

@@ -15,6 +15,7 @@ import { Follower } from './follower.js';
 import type { LoadedPatch } from './loaded.js';
 import { type Manifest, storeName } from './manifest.js';
 import type { Pin } from './pin.js';
+import type { SourcePolicy } from './root.js';
 import type { Running } from './running.js';
 import { prepareScripts } from './script.js';
 import { SlotWords } from './slot-words.js';
@@ -32,14 +33,14 @@ export class Agent {
   readonly #running: Running;
 
   /** `announced` is what the environment of this thread said when it was started; possibly outdated. */
-  constructor(store: ShadowStore, announced: Manifest) {
+  constructor(store: ShadowStore, announced: Manifest, policy?: SourcePolicy) {
     const { words, slotAddress } = store.internals;
     this.store = store;
     this.storeName = storeName(words);
     this.#words = words;
     this.#tasks = new TaskTable(words, slotAddress);
     const slot = new SlotWords(store, this.#tasks);
-    this.#follower = new Follower(store, this.storeName, announced, this.#tasks, slot);
+    this.#follower = new Follower(store, this.storeName, announced, policy, this.#tasks, slot);
     this.#running = this.#follower.running;
     prepareScripts().catch(() => undefined); // a script that cannot be loaded for that reason says so
     slot.begin();

@@ -13,6 +13,7 @@ import { interceptAmong, type InterceptOptions } from './intercept.js';
 import { localStores } from './local.js';
 import { announcements, storeName, UNPATCHED } from './manifest.js';
 import type { PatchFunction } from './patch.js';
+import { readSourcePolicy, type SourceOptions, type SourcePolicy } from './root.js';
 import { taskKind } from './tasks.js';
 import { waitBetweenTasks } from './wait.js';
 
@@ -20,6 +21,9 @@ import { waitBetweenTasks } from './wait.js';
 export interface Attached {
   readonly store: ShadowStore;
 }
+
+/** Where this thread takes patches from, whatever a coordinator says: see the coordinator's options of these names. */
+export type AttachOptions = SourceOptions;
 
 export interface TaskOptions {
   /** What the task is called where it holds up a transition. Default: the name of the handler, or "task". */
@@ -34,15 +38,18 @@ let agent: Agent | undefined;
  * started after it. On the coordinator's thread this is the coordinator's own store, and the thread is one that transitions wait for.
  * @throws ERR_PATCH_AGENT, ERR_SHADOW_HANDLE…, ERR_SHADOW_THREADS_FULL
  */
-export function attach(handle?: StoreHandle): Attached {
+export function attach(handle?: StoreHandle, options: AttachOptions = {}): Attached {
   const wanted = handle ?? handleInWorkerData();
+  const policy = readAttachOptions(options);
   if (agent !== undefined) {
     if (wanted !== undefined && nameOf(wanted) !== agent.storeName) {
       throw new ShadowError('ERR_PATCH_AGENT', 'this thread is attached to another store already; a thread serves one store');
     }
+    if (policy !== undefined)
+      throw new ShadowError('ERR_PATCH_AGENT', 'this thread is attached already; give the root to the first attach()');
     return { store: agent.store };
   }
-  return { store: (wanted === undefined ? startOnly() : start(nameOf(wanted), wanted)).store };
+  return { store: (wanted === undefined ? startOnly(policy) : start(nameOf(wanted), wanted, policy)).store };
 }
 
 /** Attaches this thread to the store that a coordinator knows by this name, unless it is attached already. */
@@ -143,9 +150,17 @@ function requireAgent(what: string): Agent {
   return agent;
 }
 
-function start(name: string, handle: StoreHandle): Agent {
+function readAttachOptions(options: AttachOptions): SourcePolicy | undefined {
+  const known = typeof options === 'object' && (options as unknown) !== null;
+  const unknown = known ? Object.keys(options).find((key) => key !== 'root' && key !== 'allowCode') : describe(options);
+  if (unknown !== undefined)
+    throw new ShadowError('ERR_PATCH_DECLARATION', `the options of attach() are { root, allowCode }, not ${unknown}`);
+  return readSourcePolicy(options);
+}
+
+function start(name: string, handle: StoreHandle, policy?: SourcePolicy): Agent {
   const store = localStores().get(name) ?? ShadowStore.attach(handle);
-  agent = new Agent(store, announcements().get(name)?.manifest ?? UNPATCHED);
+  agent = new Agent(store, announcements().get(name)?.manifest ?? UNPATCHED, policy);
   return agent;
 }
 
@@ -160,7 +175,7 @@ function handleInWorkerData(): StoreHandle | undefined {
 }
 
 /** Attaches to the one store that can be meant. */
-function startOnly(): Agent {
+function startOnly(policy: SourcePolicy | undefined): Agent {
   const local = [...localStores()].map(([name, { handle }]) => ({ name, handle }));
   const announced = isMainThread ? [] : [...announcements()].map(([name, { handle }]) => ({ name, handle }));
   const [first, ...others] = local.length > 0 ? local : announced;
@@ -176,5 +191,5 @@ function startOnly(): Agent {
       `there are ${others.length + 1} stores that this thread could attach to; pass the right store.handle as workerData.umbra or call attach(handle)`,
     );
   }
-  return start(first.name, first.handle);
+  return start(first.name, first.handle, policy);
 }

@@ -8,7 +8,9 @@ import { describe, messageOf, ShadowError } from '../errors.js';
 import type { ShadowStore } from '../shadow/store.js';
 import type { ObjectRecord, PatchEntry, StateRecord } from './entry.js';
 import type { Announce } from './events.js';
+import type { Journal } from './journal.js';
 import type { CallbackContext, ModulePhase, StateCallbackContext, StateEntry } from './patch.js';
+import { callKey } from './record.js';
 
 type Told = 'postPatch' | 'preUnpatch' | 'postUnpatch';
 
@@ -31,6 +33,7 @@ export function ofState(entry: PatchEntry, { declared }: StateRecord): Subject {
 
 export class CallbackRunner {
   readonly #store: ShadowStore;
+  readonly #journal: Journal;
   readonly #announce: Announce;
   readonly #warn: (error: ShadowError) => void;
   readonly #previousState: (id: number) => StateEntry | undefined;
@@ -38,11 +41,13 @@ export class CallbackRunner {
 
   constructor(
     store: ShadowStore,
+    journal: Journal,
     announce: Announce,
     warn: (error: ShadowError) => void,
     previousState: (id: number) => StateEntry | undefined,
   ) {
     this.#store = store;
+    this.#journal = journal;
     this.#announce = announce;
     this.#warn = warn;
     this.#previousState = previousState;
@@ -62,7 +67,7 @@ export class CallbackRunner {
     } catch (cause) {
       throw new ShadowError('ERR_PATCH_PRE_PATCH', `${who} threw: ${messageOf(cause)}; nothing changed`, { cause });
     }
-    if (answer === undefined || answer === 0) return;
+    if (hasAgreed(answer)) return;
     throw new ShadowError('ERR_PATCH_PRE_PATCH', `${who} returned ${describe(answer)}; nothing changed, undefined or 0 would have agreed`, {
       cause: answer,
     });
@@ -85,10 +90,17 @@ export class CallbackRunner {
     const { entry, object, state, module } = subject;
     const callbacks = subject.callbacks as Partial<Record<string, (context: StateCallbackContext) => unknown>>;
     if (callbacks[callback] === undefined) return undefined;
+    const key = callKey(callback, entry.reference.serial, object, state);
+    if (this.#journal.hasRun(key)) return undefined; // by the coordinator before this one
+    this.#journal.call(key);
     this.#announce('callback', { callback, patch: entry.name, object, state, module });
+    let agreed = callback !== 'prePatch';
     try {
-      return await this.#running.run(true, () => callbacks[callback]?.(this.#context(subject)));
+      const answer = await this.#running.run(true, () => callbacks[callback]?.(this.#context(subject)));
+      agreed ||= hasAgreed(answer);
+      return answer;
     } finally {
+      this.#journal.called(key, agreed);
       this.#running.disable(); // what goes on after the callback has answered may ask for anything, and promises cost no more than before
     }
   }
@@ -102,6 +114,10 @@ export class CallbackRunner {
     };
     return object === null ? context : { ...context, object, module };
   }
+}
+
+function hasAgreed(answer: unknown): boolean {
+  return answer === undefined || answer === 0;
 }
 
 function name({ entry, object, state }: Subject): string {

@@ -14,15 +14,17 @@ import { Library } from './library.js';
 import { LoadedPatch } from './loaded.js';
 import { localStores } from './local.js';
 import { type LoadReport, type Manifest, type PatchReference, storeName } from './manifest.js';
+import type { SourcePolicy } from './root.js';
 
 export class Code {
   readonly #store: ShadowStore;
-  readonly #library = new Library();
+  readonly #library: Library;
   /** Patches that no manifest names any more and that may still run. */
   readonly #forgotten = new Set<LoadedPatch>();
 
-  constructor(store: ShadowStore) {
+  constructor(store: ShadowStore, policy: SourcePolicy | undefined) {
     this.#store = store;
+    this.#library = new Library(policy);
   }
 
   get patches(): LoadedPatch[] {
@@ -49,6 +51,7 @@ export class Code {
   /** Lets go of what the manifest does not name, and loads at once of what it names what can be. */
   keep(manifest: Manifest, running: Stack): void {
     const all = allPatches(manifest);
+    this.#library.learn(manifest.policy);
     for (const patch of this.#library.keep(all)) this.#forgotten.add(patch);
     this.release(running);
     for (const patch of all) this.#library.loadNow(patch);

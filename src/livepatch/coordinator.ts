@@ -19,27 +19,46 @@ import { Operations } from './operations.js';
 import { type CoordinatorOptions, readOptions } from './options.js';
 import type { StateEntry } from './patch.js';
 import type { PinnedPatch } from './registrar.js';
+import type { Takeover } from './restore.js';
+import type { Resumption } from './resume.js';
+import type { SourcePolicy } from './root.js';
 import type { Straggler } from './stragglers.js';
 import { tellStraggler } from './stragglers.js';
+import { policyOf } from './takeover.js';
 import type { Threads, WorkerGroup } from './threads.js';
 import { type Direction, directionName, type Transition, type TransitionInfo, type TransitionResult } from './transition.js';
 
 /** Runs transitions for whatever threads have an agent; pools are added by pool/coordinator.ts. */
 export class Coordinator extends CoordinatorEmitter {
   readonly store: ShadowStore;
+  readonly #policy: SourcePolicy | undefined;
   readonly #operations: Operations;
   readonly #threads: Threads;
   readonly #mutex = new Mutex();
   #closed: Promise<void> | undefined;
+  #takenOver: Resumption | null = null;
 
-  /** @throws ERR_PATCH_COORDINATOR when the store has or had another coordinator, ERR_PATCH_DECLARATION for a bad option */
-  constructor(store: ShadowStore, options: CoordinatorOptions = {}) {
+  /**
+   * `$takeover` is for `PatchCoordinator.recover()`.
+   * @throws ERR_PATCH_COORDINATOR when the store has or had another coordinator, ERR_PATCH_DECLARATION for a bad option, ERR_SHADOW_EXHAUSTED
+   */
+  constructor(store: ShadowStore, options: CoordinatorOptions = {}, $takeover?: Takeover) {
     super();
     if (!(store instanceof ShadowStore))
       throw new ShadowError('ERR_PATCH_DECLARATION', `a PatchCoordinator is made for a ShadowStore, not for ${describe(store)}`);
     this.store = store;
-    this.#operations = new Operations(store, readOptions(options), this.announce, this.warn, (work) => this.#exclusive(work));
+    const read = readOptions(options);
+    const record = $takeover?.record ?? null;
+    this.#policy = read.policy ?? (record === null ? undefined : policyOf(record));
+    this.#operations = new Operations(store, { ...read, policy: this.#policy }, $takeover, this.announce, this.warn, (work) =>
+      this.#exclusive(work),
+    );
     this.#threads = this.#operations.threads;
+  }
+
+  /** What this coordinator found when it took over from one that had died; null for any other. */
+  get takenOver(): Resumption | null {
+    return this.#takenOver;
   }
 
   /** Enabled patches and those in transition, oldest first. Plain data, as of now. */
@@ -96,14 +115,14 @@ export class Coordinator extends CoordinatorEmitter {
   /**
    * Enables the patch that the module at a URL (or a path relative to the working directory) exports as default, or a bundled script: a
    * `.cjs` file, or `{ code }`. First every thread loads it; resolves when every thread runs it and its post_patch callbacks have run.
-   * @throws ERR_PATCH_LOAD, _DECLARATION, _FUNCTION, _ENABLED, _STATE, _MIGRATION, _BUSY, _PRE_PATCH, _REDIRECTION, ERR_SHADOW_… of its
+   * @throws ERR_PATCH_LOAD, _ROOT, _DECLARATION, _FUNCTION, _ENABLED, _STATE, _MIGRATION, _BUSY, _PRE_PATCH, _REDIRECTION, ERR_SHADOW_… of its
    * types: nothing changed. ERR_PATCH_REVERSED, _STALLED, _ABORTED: it was turned round, and all is as before. ERR_PATCH_CLOSED
    */
   async enable(source: PatchSource, options?: TransitionOptions): Promise<TransitionResult> {
     const deadline = new Deadline(options);
     try {
       deadline.check();
-      const located = patchSource(source);
+      const located = patchSource(source, this.#policy);
       const patch = await deadline.limit(loadPatch(located), () => true);
       const outcome = await this.#inTurn(deadline, async () => awaited(await this.#operations.enable(patch, located, deadline), PATCHING));
       return await this.#attend(outcome, PATCHING, deadline);
@@ -176,7 +195,7 @@ export class Coordinator extends CoordinatorEmitter {
       const why = messageOf(cause);
       throw new ShadowError('ERR_PATCH_MODULE', `the initialisation of module ${describe(name)} failed: ${why}`, { cause });
     }
-    this.#operations.modules.live(name);
+    this.#operations.keeper.live(name);
   }
 
   /**
@@ -221,6 +240,11 @@ export class Coordinator extends CoordinatorEmitter {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Goes on with what the coordinator before this one was in the middle of. */
+  protected async resume(): Promise<void> {
+    this.#takenOver = await this.#exclusive(() => this.#operations.resume());
   }
 
   /** Starts threads that have to be woken, and ended with the coordinator. @throws ERR_PATCH_CLOSED */

@@ -9,7 +9,7 @@ export interface ObjectRecord {
   readonly object: PatchObject;
   /** Its shadow types are registered. */
   registered: boolean;
-  /** pre_patch agreed, or there is none: arms post_unpatch, once. */
+  /** pre_patch agreed, or there is none: arms post_unpatch, once, and is cleared when that has run. */
   prePatched: boolean;
   /** Its functions are installed, or will be by the manifest that is published next. */
   patched: boolean;
@@ -19,11 +19,16 @@ export interface StateRecord {
   readonly declared: DeclaredState;
   /** What `getState()` gives; its `data` belongs to the callbacks. */
   readonly entry: StateEntry;
+  /** Its shadow type is registered by this patch, maybe on behalf of others that hold the state now. */
+  registered: boolean;
   /** As for an object: arms postUnpatch, once (H11: cleared when that has run). */
   prePatched: boolean;
   /** postPatch has run, or is not to be undone by anybody else: arms preUnpatch. */
   postPatched: boolean;
 }
+
+/** The patch with a serial number. @throws ERR_PATCH_TAKEOVER */
+export type EntryOf = (serial: number) => PatchEntry;
 
 export class PatchEntry {
   readonly patch: Patch;
@@ -48,6 +53,7 @@ export class PatchEntry {
     this.states = patch.states.map((declared) => ({
       declared,
       entry: { id: declared.id, version: declared.version, data: declared.data },
+      registered: false,
       prePatched: false,
       postPatched: false,
     }));

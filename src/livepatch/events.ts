@@ -7,6 +7,7 @@ import { channel, type Channel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
 
 import type { ShadowError } from '../errors.js';
+import type { RecoveryReport } from '../recovery/recover.js';
 import type { CollectedEvent, CollectingEvent } from './collector.js';
 import type { MigratedEvent } from './migrations.js';
 import type { Callbacks, ModulePhase } from './patch.js';
@@ -16,10 +17,10 @@ import type { Straggler } from './stragglers.js';
 export type TransitionKind = 'enable' | 'replace' | 'disable';
 
 /**
- * What a transition is doing: loading everywhere, beginning to switch, one more thread switched, turned round, past its deadline, given up
+ * What a transition is doing: loading everywhere, taken over from a coordinator that died, beginning to switch, one more thread switched, turned round, past its deadline, given up
  * waiting for threads, over, or refused with nothing changed.
  */
-export type TransitionPhase = 'load' | 'start' | 'progress' | 'reverse' | 'stalled' | 'forced' | 'complete' | 'failed';
+export type TransitionPhase = 'load' | 'resume' | 'start' | 'progress' | 'reverse' | 'stalled' | 'forced' | 'complete' | 'failed';
 
 export interface TransitionEvent {
   readonly patch: string;
@@ -99,6 +100,7 @@ export interface CoordinatorEvents {
   module: [ModuleEvent];
   pinned: [PinnedPatch];
   unpinned: [PinnedPatch];
+  recovered: [RecoveryReport];
   warning: [ShadowError];
 }
 

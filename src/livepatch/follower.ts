@@ -16,6 +16,7 @@ import { Lookout } from './lookout.js';
 import type { Manifest } from './manifest.js';
 import { liveModules, ModuleGate, type Obstacle } from './module-gate.js';
 import { type Message, Radio } from './radio.js';
+import type { SourcePolicy } from './root.js';
 import { Running } from './running.js';
 import type { SlotWords } from './slot-words.js';
 import type { TaskTable } from './tasks.js';
@@ -50,14 +51,21 @@ export class Follower {
   #watchers: (() => void)[] = [];
 
   /** `announced` is what the environment of this thread said when it was started; possibly outdated. */
-  constructor(store: ShadowStore, storeName: string, announced: Manifest, tasks: TaskTable, slot: SlotWords) {
+  constructor(
+    store: ShadowStore,
+    storeName: string,
+    announced: Manifest,
+    policy: SourcePolicy | undefined,
+    tasks: TaskTable,
+    slot: SlotWords,
+  ) {
     const { words } = store.internals;
     this.#words = words;
     this.#newest = announced;
     this.#tasks = tasks;
     this.#slot = slot;
     this.running = new Running(words, slot);
-    this.code = new Code(store);
+    this.code = new Code(store, policy ?? announced.policy);
     this.#radio = new Radio(storeName, (message) => {
       this.#receive(message);
       this.betweenTasks();
@@ -119,13 +127,17 @@ export class Follower {
     const before = this.#newest;
     for (let message = first ?? this.#radio.next(); message !== undefined; message = this.#radio.next()) {
       if (message.kind === 'manifest' && message.manifest.epoch > this.#newest.epoch) this.#newest = message.manifest;
+      else if (message.kind === 'newcomer') this.#introduce();
     }
-    if (this.#newest !== before) {
-      this.#radio.tellNewcomer();
-      this.#follow();
-    }
+    if (this.#newest !== before) this.#follow();
     if (this.#isAlone()) this.#outlive();
     this.#changed();
+  }
+
+  /** Tells a coordinator that is younger than this thread what its numbers mean, and which modules it waits for. */
+  #introduce(): void {
+    this.#radio.repeatNames();
+    this.#modules.tell(this.#newest);
   }
 
   /** A point at which tasks may have ended. */

@@ -1,6 +1,6 @@
 /**
  * Owns the patches that this thread has loaded, or could not load. Each enabling of a patch is loaded anew, for it gets its own place on
- * the stacks. Touches no shared memory. Imports errors, loaded, loader, manifest and script.
+ * the stacks. Touches no shared memory. Imports errors, loaded, loader, manifest, root and script.
  */
 import { threadId } from 'node:worker_threads';
 
@@ -9,6 +9,7 @@ import { LoadedPatch } from './loaded.js';
 import { loadPatch } from './loader.js';
 import type { PatchReference } from './manifest.js';
 import type { Patch } from './patch.js';
+import { checkReference, type SourcePolicy } from './root.js';
 import { evaluateScript, scriptsPrepared } from './script.js';
 
 export class Library {
@@ -16,6 +17,17 @@ export class Library {
   readonly #patches = new Map<number, LoadedPatch | ShadowError>();
   /** Serial numbers of what `keep()` named last: what is loaded later and no longer wanted is not kept. */
   #wanted: ReadonlySet<number> = new Set();
+  #policy: SourcePolicy | undefined;
+
+  /** `policy`: where patches may come from, if this thread knows that by itself. */
+  constructor(policy: SourcePolicy | undefined) {
+    this.#policy = policy;
+  }
+
+  /** What the coordinator says about that: the first word counts, for whatever reason there comes another. */
+  learn(policy: SourcePolicy | undefined): void {
+    this.#policy ??= policy;
+  }
 
   /** The patch, or why it could not be loaded; undefined while it is not loaded. */
   get(serial: number): LoadedPatch | ShadowError | undefined {
@@ -54,6 +66,7 @@ export class Library {
     const { serial, url, code } = reference;
     if (code === null || !scriptsPrepared() || this.#patches.has(serial)) return;
     try {
+      this.#check(reference);
       this.#add(serial, evaluateScript(url, code));
     } catch (cause) {
       this.#fail(reference, cause);
@@ -67,11 +80,16 @@ export class Library {
     const isDue = (): boolean => this.#wanted.has(serial) && !this.#patches.has(serial);
     if (!isDue()) return;
     try {
+      this.#check(reference);
       const patch = await loadPatch(reference);
       if (isDue()) this.#add(serial, patch);
     } catch (cause) {
       if (isDue()) this.#fail(reference, cause);
     }
+  }
+
+  #check(reference: PatchReference): void {
+    if (this.#policy !== undefined) checkReference(this.#policy, reference);
   }
 
   #add(serial: number, patch: Patch): void {

@@ -5,9 +5,9 @@
  */
 import { BroadcastChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 
-import { ShadowError } from '../errors.js';
 import { Layout } from '../memory/layout.js';
 import type { ShadowStore } from '../shadow/store.js';
+import { abandonStore, claimStore } from './claim.js';
 import { registerLocalStore, withdrawLocalStore } from './local.js';
 import {
   type AgentMessage,
@@ -20,6 +20,7 @@ import {
   UNPATCHED,
   withdraw,
 } from './manifest.js';
+import type { SourcePolicy } from './root.js';
 
 /** PATCH_TARGET: which way a transition goes. */
 export const NO_TRANSITION = -1;
@@ -34,22 +35,25 @@ export class Line {
   readonly #words: Int32Array;
   readonly #channel: BroadcastChannel;
   readonly #onReport: (report: AgentReport) => void;
-  #manifest: Manifest = UNPATCHED;
+  readonly #policy: Pick<Manifest, 'policy'>;
+  #manifest: Manifest;
+  /** How far the next epoch is from the present one. A coordinator that died may have sent the next manifest, and not raised the epoch. */
+  #step = 1;
+  readonly #predecessor: number;
 
-  /** @throws ERR_PATCH_COORDINATOR when the store has or had another coordinator */
-  constructor(store: ShadowStore, onReport: (report: AgentReport) => void) {
+  /**
+   * `predecessor`: the claim of the dead coordinator whose place this one takes, 0 if it is the first.
+   * @throws ERR_PATCH_COORDINATOR when the store has or had another coordinator
+   */
+  constructor(store: ShadowStore, policy: SourcePolicy | undefined, predecessor: number, onReport: (report: AgentReport) => void) {
+    this.#policy = policy === undefined ? {} : { policy };
+    this.#manifest = { ...UNPATCHED, ...this.#policy };
     this.#store = store;
     this.#words = store.internals.words;
     this.#onReport = onReport;
-    if (
-      Atomics.compareExchange(this.#words, Layout.PATCH_COORDINATOR, Layout.COORDINATOR_NONE, Layout.COORDINATOR_LIVE) !==
-      Layout.COORDINATOR_NONE
-    ) {
-      throw new ShadowError(
-        'ERR_PATCH_COORDINATOR',
-        'this store has or had a PatchCoordinator; share that one, or create another store: two would give the threads different orders',
-      );
-    }
+    claimStore(store, predecessor);
+    this.#predecessor = predecessor;
+    if (predecessor !== 0) this.#step = 2;
     this.storeName = storeName(this.#words);
     this.#channel = new BroadcastChannel(channelName(this.storeName));
     this.#channel.onmessage = (event: unknown) => {
@@ -58,6 +62,7 @@ export class Line {
     this.#channel.unref();
     announce(this.storeName, { handle: store.handle, manifest: this.#manifest });
     registerLocalStore(this.storeName, store);
+    this.#post({ kind: 'newcomer' });
   }
 
   /** The manifest in force. */
@@ -70,8 +75,9 @@ export class Line {
   }
 
   /** Tells every thread, present or future, what to run from now on. */
-  publish(order: Omit<Manifest, 'epoch'>): Manifest {
-    this.#manifest = { ...order, epoch: Atomics.load(this.#words, Layout.PATCH_EPOCH) + 1 };
+  publish(order: Omit<Manifest, 'epoch' | 'policy'>): Manifest {
+    this.#manifest = { ...order, ...this.#policy, epoch: Atomics.load(this.#words, Layout.PATCH_EPOCH) + this.#step };
+    this.#step = 1;
     announce(this.storeName, { handle: this.#store.handle, manifest: this.#manifest });
     this.#post({ kind: 'manifest', manifest: this.#manifest });
     Atomics.store(this.#words, Layout.PATCH_EPOCH, this.#manifest.epoch);
@@ -97,6 +103,14 @@ export class Line {
     withdrawLocalStore(this.storeName);
     Atomics.store(this.#words, Layout.PATCH_COORDINATOR, Layout.COORDINATOR_CLOSED);
     this.#post({ kind: 'closed' });
+    this.#channel.close();
+  }
+
+  /** As if this had never been there. What a predecessor left stays for another successor. */
+  giveUp(): void {
+    withdraw(this.storeName);
+    withdrawLocalStore(this.storeName);
+    abandonStore(this.#store, this.#predecessor);
     this.#channel.close();
   }
 

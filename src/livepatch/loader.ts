@@ -1,6 +1,7 @@
 /**
  * Owns the way from what a user names to a patch: an ES module by `import()`, which node keeps for the life of the thread, so that a changed
- * file needs a changed address (`?v=2`); or a bundled script (script.ts). Touches no shared memory. Imports errors, manifest, patch and script.
+ * file needs a changed address (`?v=2`); or a bundled script (script.ts). Touches no shared memory. Imports errors, manifest, patch, root and
+ * script.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -10,6 +11,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describe, messageOf, ShadowError } from '../errors.js';
 import type { PatchReference } from './manifest.js';
 import { Patch } from './patch.js';
+import { checkCode, locateInside, type SourcePolicy } from './root.js';
 import { evaluateScript, prepareScripts } from './script.js';
 
 /**
@@ -24,10 +26,11 @@ export type PatchAddress = Pick<PatchReference, 'url' | 'code' | 'digest'>;
 
 const UNNAMED_SCRIPT = 'umbra:script';
 
-/** @throws ERR_PATCH_LOAD */
-export function patchSource(source: PatchSource): PatchAddress {
+/** `policy`: where patches may come from, if not from anywhere. @throws ERR_PATCH_LOAD, ERR_PATCH_ROOT */
+export function patchSource(source: PatchSource, policy?: SourcePolicy): PatchAddress {
   if (source instanceof URL || typeof source === 'string') {
-    const url = patchUrl(source);
+    const named = patchUrl(source);
+    const url = policy === undefined ? named : locateInside(policy, named);
     if (isScript(url)) return { url, code: readScript(url) };
     const digest = digestOf(url);
     return digest === undefined ? { url, code: null } : { url, code: null, digest };
@@ -36,6 +39,7 @@ export function patchSource(source: PatchSource): PatchAddress {
   if (typeof code !== 'string') {
     throw new ShadowError('ERR_PATCH_LOAD', `${describe(source)} is no source of a patch; give a URL, a path, or { code } with a script`);
   }
+  if (policy !== undefined) checkCode(policy);
   return { url: filename === undefined ? UNNAMED_SCRIPT : patchUrl(filename), code };
 }
 

@@ -5,12 +5,14 @@
  * **The order of publishing**: environment data, message, then PATCH_EPOCH. A thread that reads the new epoch therefore finds the
  * manifest in its message queue already, unless it opened its channel in between; then it asks and waits for the answer.
  *
- * Writes no shared memory itself. Imports layout and the type of the handle.
+ * Writes no shared memory itself. Imports layout and the types of the handle and of a
+ * policy.
  */
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 
 import { Layout } from '../memory/layout.js';
 import type { StoreHandle } from '../memory/reservation.js';
+import type { SourcePolicy } from './root.js';
 
 /** One patch that threads have to load. The serial number tells two enablings of one module apart. */
 export interface PatchReference {
@@ -54,6 +56,8 @@ export interface Manifest {
   /** Serial number of the patch on standby that is to be checked and reported on. */
   readonly candidate: number | null;
   readonly modules: readonly ModuleEntry[];
+  /** Where patches may come from; absent: from anywhere. A thread keeps to the first that it is told. */
+  readonly policy?: SourcePolicy;
 }
 
 /** What a thread runs while nobody has said anything. */
@@ -63,6 +67,8 @@ export type CoordinatorMessage =
   | { readonly kind: 'manifest'; readonly manifest: Manifest }
   /** Look again: the coordinator has been waiting for a while. */
   | { readonly kind: 'poke' }
+  /** This coordinator has just begun, and knows nothing of threads that are older than it: they introduce themselves. */
+  | { readonly kind: 'newcomer' }
   | { readonly kind: 'closed' };
 
 /** How a thread got on with the code of one manifest. */

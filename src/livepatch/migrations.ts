@@ -10,9 +10,10 @@ import type { Migration } from '../shadow/migration.js';
 import { migrationPath } from '../shadow/migration-path.js';
 import type { ShadowStore } from '../shadow/store.js';
 import type { AnyShadowType } from '../shadow/type.js';
-import type { PatchEntry } from './entry.js';
+import type { EntryOf, PatchEntry } from './entry.js';
 import type { Announce } from './events.js';
 import type { PatchReference } from './manifest.js';
+import type { CoordinatorRecord } from './record.js';
 
 /** All variables of an id that were left have been migrated. */
 export interface MigratedEvent {
@@ -38,6 +39,7 @@ export class Migrator {
   readonly #warn: (error: ShadowError) => void;
   readonly #onSwept: () => void;
   #sweeps: Promise<void> = Promise.resolve();
+  readonly #pending = new Set<{ readonly id: number; readonly sources: readonly PatchEntry[] }>();
   /** Patches that have to stay loaded because they know how to migrate what is still to be swept. */
   readonly #retained = new Map<PatchEntry, number>();
 
@@ -101,15 +103,48 @@ export class Migrator {
     for (const { type, eager } of planned) {
       const migration = this.#change(type, changed);
       changed++;
-      if (migration === undefined || !eager) continue;
-      for (const source of sources) this.#retained.set(source, (this.#retained.get(source) ?? 0) + 1);
-      const startedAt = performance.now();
-      this.#sweeps = this.#sweeps.then(async () => {
-        await this.#sweep(migration, startedAt);
-        for (const source of sources) this.#letGo(source);
-        this.#onSwept();
-      });
+      if (migration !== undefined && eager) this.#queue(migration, sources);
     }
+  }
+
+  #queue(migration: Migration, sources: readonly PatchEntry[]): void {
+    const pending = { id: migration.id, sources };
+    this.#pending.add(pending);
+    for (const source of sources) this.#retained.set(source, (this.#retained.get(source) ?? 0) + 1);
+    const startedAt = performance.now();
+    this.#sweeps = this.#sweeps.then(async () => {
+      await this.#sweep(migration, startedAt);
+      this.#pending.delete(pending);
+      for (const source of sources) this.#letGo(source);
+      this.#onSwept();
+    });
+  }
+
+  /** For the record. */
+  get record(): CoordinatorRecord['migrating'] {
+    return [...this.#pending].map(({ id, sources }) => ({ id, sources: sources.map(({ reference }) => reference.serial) }));
+  }
+
+  /** Patches that know how to migrate what is still to be swept. */
+  get entries(): PatchEntry[] {
+    return [...this.#pending].flatMap(({ sources }) => sources);
+  }
+
+  /** Goes on with the sweeps that a dead coordinator had begun. `stack`: whose declarations are in force. */
+  resume({ migrating }: CoordinatorRecord, stack: readonly PatchEntry[], entryOf: EntryOf): void {
+    const known = migrating.map(({ id, sources }) => ({ id, sources: sources.map(entryOf) }));
+    this.#store.internals.bindings.know([...stack, ...known.flatMap(({ sources }) => sources)].flatMap(({ patch }) => patch.shadowTypes));
+    for (const { id, sources } of known) {
+      const type = this.declared(id, stack);
+      const migration = type === undefined ? undefined : this.#store.internals.registry.leftOvers(type);
+      if (migration !== undefined) this.#queue(migration, sources);
+    }
+  }
+
+  /** Whether one of these versions is in force that was not before. */
+  hasBegun(planned: readonly PlannedMigration[]): boolean {
+    const { registry } = this.#store.internals;
+    return planned.some(({ type, from }) => type.version !== from && registry.versionInForce(type.id) === type.version);
   }
 
   /** Resolves when every sweep begun so far is done. */

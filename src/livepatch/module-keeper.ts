@@ -7,9 +7,11 @@
 import { describe, messageOf, ShadowError } from '../errors.js';
 import type { ObjectRecord, PatchEntry } from './entry.js';
 import type { Announce } from './events.js';
+import type { Journal } from './journal.js';
 import type { ModuleTable } from './modules.js';
 import type { ObjectKeeper } from './objects.js';
 import { BASE_OBJECT } from './patch.js';
+import { callKey } from './record.js';
 
 /** What the keeper needs of the coordinator. */
 export interface ModuleHost {
@@ -25,15 +27,24 @@ export class ModuleKeeper {
   readonly #table: ModuleTable;
   readonly #objects: ObjectKeeper;
   readonly #host: ModuleHost;
+  readonly #journal: Journal;
   readonly #announce: Announce;
   readonly #warn: (error: ShadowError) => void;
   /** Modules that threads have declared functions of, and nobody has dealt with yet. */
   readonly #declared = new Set<string>();
 
-  constructor(table: ModuleTable, objects: ObjectKeeper, host: ModuleHost, announce: Announce, warn: (error: ShadowError) => void) {
+  constructor(
+    table: ModuleTable,
+    objects: ObjectKeeper,
+    host: ModuleHost,
+    journal: Journal,
+    announce: Announce,
+    warn: (error: ShadowError) => void,
+  ) {
     this.#table = table;
     this.#objects = objects;
     this.#host = host;
+    this.#journal = journal;
     this.#announce = announce;
     this.#warn = warn;
   }
@@ -52,14 +63,34 @@ export class ModuleKeeper {
     const { phase } = this.#table.infos.find((info) => info.name === name) ?? {};
     if (phase !== 'live') throw refusal(name, phase === undefined ? 'is not loaded' : `is ${phase}; only a live one can be unloaded`);
     this.#table.go(name);
+    this.#journal.save();
+  }
+
+  /** Its initialisation has run. */
+  live(name: string): void {
+    this.#table.live(name);
+    this.#journal.save();
   }
 
   /** Its exit has run, or its initialisation has failed. Under the mutex. */
   async leave(name: string): Promise<void> {
     this.#table.die(name);
+    this.#journal.enter(stageOf(name));
     for (const { entry, record } of this.#parts(name)) await this.#revert(entry, record);
     this.#table.leave(name);
+    this.#journal.leave();
     this.#host.retell();
+  }
+
+  /**
+   * Ends what a dead coordinator was in the middle of: a module that was going is gone, one that was coming is not there, for whoever initialised it is gone as
+   * well. Threads that declare it make it come again. Under the mutex.
+   */
+  async resume(): Promise<void> {
+    for (const { name, phase, applied } of this.#table.underWay) {
+      if (phase === 'going') await this.leave(name);
+      else await this.#rollBack(name, applied);
+    }
   }
 
   /** Threads declare functions of these modules. @returns whether `admit()` has something to do */
@@ -75,7 +106,7 @@ export class ModuleKeeper {
       if (!this.#table.isNew(name)) continue;
       try {
         await this.#apply(name, true);
-        this.#table.live(name);
+        this.live(name);
       } catch (error) {
         this.#warn(error as ShadowError);
       }
@@ -93,6 +124,7 @@ export class ModuleKeeper {
 
   async #apply(name: string, forThreads: boolean): Promise<void> {
     this.#table.come(name);
+    this.#journal.enter(stageOf(name));
     const applied: { entry: PatchEntry; record: ObjectRecord }[] = [];
     for (const part of this.#parts(name)) {
       const { entry, record } = part;
@@ -107,12 +139,31 @@ export class ModuleKeeper {
         const why = messageOf(cause);
         const error = refusal(name, `was refused by patch ${describe(entry.name)}: ${why}`, cause);
         this.#table.refuse(name, forThreads ? error.message : null);
+        this.#journal.leave();
         this.#host.retell();
         throw error;
       }
       if (!this.#host.inTransition(entry)) await this.#objects.postPatch(entry, record);
       applied.push(part);
     }
+    this.#table.applied(name);
+    this.#journal.leave();
+    this.#host.retell();
+  }
+
+  /** Undoes what was done for a module that was coming, as far as it was done; a pre_patch that was cut short is answered as well. */
+  async #rollBack(name: string, applied: boolean): Promise<void> {
+    const may = (callback: string, { reference }: PatchEntry): boolean =>
+      this.#journal.mayHaveRun(callKey(callback, reference.serial, name, null));
+    for (const { entry, record } of this.#parts(name)) if (!applied && may('prePatch', entry)) record.prePatched = true;
+    this.#journal.enter(stageOf(name));
+    for (const { entry, record } of this.#parts(name)) {
+      if ((applied || may('postPatch', entry)) && !this.#host.inTransition(entry)) await this.#objects.preUnpatch(entry, record);
+      this.#announce('milestone', { milestone: 'revert-from-module', patch: entry.name, module: name });
+      await this.#objects.leave(entry, record);
+    }
+    this.#table.refuse(name, null);
+    this.#journal.leave();
     this.#host.retell();
   }
 
@@ -134,6 +185,10 @@ export class ModuleKeeper {
       throw new ShadowError('ERR_PATCH_MODULE', `the name of a module is a string of 1 to 64 characters, not ${describe(name)}`);
     if (name === BASE_OBJECT) throw refusal(name, 'is the object that is always there; give the module another name');
   }
+}
+
+function stageOf(module: string): string {
+  return `module ${module}`;
 }
 
 function refusal(name: string, why: string, cause?: unknown): ShadowError {

@@ -6,6 +6,7 @@
 import type { Announce } from './events.js';
 import type { ModuleEntry } from './manifest.js';
 import { BASE_OBJECT, type ModulePhase } from './patch.js';
+import type { CoordinatorRecord } from './record.js';
 
 /** A module that is loaded, or on its way in or out. Plain JSON. */
 export interface ModuleInfo {
@@ -19,6 +20,8 @@ interface ModuleRecord {
   alive: boolean;
   /** Whether the application had unloaded it before. */
   readonly wasGone: boolean;
+  /** Whether all patches have been applied to it. */
+  applied: boolean;
 }
 
 export class ModuleTable {
@@ -68,8 +71,20 @@ export class ModuleTable {
   come(name: string): void {
     const wasGone = this.#gone.delete(name);
     this.#refused.delete(name);
-    this.#modules.set(name, { name, phase: 'coming', alive: true, wasGone });
+    this.#modules.set(name, { name, phase: 'coming', alive: true, wasGone, applied: false });
     this.#announce('module', { name, phase: 'coming' });
+  }
+
+  /** All patches have been applied to it; its own initialisation follows. */
+  applied(name: string): void {
+    this.#modules.get(name)!.applied = true;
+  }
+
+  /** Modules on their way, and how far they are. */
+  get underWay(): { readonly name: string; readonly phase: ModulePhase; readonly applied: boolean }[] {
+    return [...this.#modules.values()]
+      .filter(({ phase }) => phase !== 'live')
+      .map(({ name, phase, applied }) => ({ name, phase, applied }));
   }
 
   live(name: string): void {
@@ -100,6 +115,18 @@ export class ModuleTable {
     if (why !== null) this.#refused.set(name, why);
     else if (wasGone) this.#gone.add(name);
     this.#announce('module', { name, phase: 'refused' });
+  }
+
+  /** For the record. */
+  get record(): Pick<CoordinatorRecord, 'modules' | 'gone' | 'refused'> {
+    return { modules: [...this.#modules.values()].map((module) => ({ ...module })), gone: [...this.#gone], refused: [...this.#refused] };
+  }
+
+  /** As it was when the record was written. */
+  resume({ modules, gone, refused }: CoordinatorRecord): void {
+    for (const { name, phase, alive, wasGone, applied } of modules) this.#modules.set(name, { name, phase, alive, wasGone, applied });
+    for (const name of gone) this.#gone.add(name);
+    for (const [name, why] of refused) this.#refused.set(name, why);
   }
 
   /** Lets workers ask for it again. */

@@ -70,8 +70,8 @@ export class ObjectKeeper {
   async postUnpatch(entry: PatchEntry, record: ObjectRecord): Promise<void> {
     record.patched = false;
     if (!record.prePatched) return;
-    record.prePatched = false;
     await this.#callbacks.tell('postUnpatch', ofObject(entry, record, this.#modules.phase(record.object.name)));
+    record.prePatched = false;
   }
 
   /** post_unpatch, then the registrations go: the callback may still want to look at the variables. */

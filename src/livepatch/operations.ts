@@ -3,27 +3,38 @@
  * coordinator's mutex in every method; only the waiting for threads in between runs without it. Writes shared memory only through threads.ts
  * and the registrar. Imports the rest of the coordinator's side but coordinator.ts.
  */
-import { describe, ShadowError } from '../errors.js';
+import { describe, messageOf, ShadowError } from '../errors.js';
+import { Records } from '../shadow/records.js';
 import type { ShadowStore } from '../shadow/store.js';
+import { countRegistrations } from '../shadow/succession.js';
+import type { AnyShadowType } from '../shadow/type.js';
 import { checkBlocked, checkIdle, checkName, requireEnabled, requirePending } from './admission.js';
 import { CallbackRunner } from './callbacks.js';
 import { Collector } from './collector.js';
 import type { Deadline } from './deadline.js';
+import { Deaths } from './deaths.js';
 import { PatchEntry } from './entry.js';
 import type { Announce, TransitionPhase } from './events.js';
+import { Journal } from './journal.js';
+import { Legacy } from './legacy.js';
 import { NO_TRANSITION, PATCHING, UNPATCHING } from './line.js';
-import type { PatchReference, SwitchMode } from './manifest.js';
+import type { PatchReference } from './manifest.js';
 import { Migrator } from './migrations.js';
 import { ModuleKeeper } from './module-keeper.js';
 import { ModuleTable } from './modules.js';
 import { ObjectKeeper } from './objects.js';
+import type { ReadOptions } from './options.js';
 import type { Patch, StateEntry } from './patch.js';
 import { Redirection } from './redirection.js';
+import { unusable } from './record.js';
 import { Registrar } from './registrar.js';
+import type { Takeover } from './restore.js';
+import { type Resumption, resume } from './resume.js';
 import { Stages } from './stages.js';
 import { checkStates, StateTable } from './states.js';
-import { type Progress, Threads, type ThreadsOptions } from './threads.js';
-import { type Arrangement, directionName, references, Transition, type TransitionResult } from './transition.js';
+import { Standing } from './standing.js';
+import { type Order, type Progress, Threads } from './threads.js';
+import { directionName, references, stageName, Transition, type TransitionResult } from './transition.js';
 
 /** Runs work under the coordinator's mutex when its turn comes. Rejects with what it throws, or with ERR_PATCH_CLOSED. */
 export type Exclusive = <T>(work: () => Promise<T> | T) => Promise<T>;
@@ -37,32 +48,42 @@ export class Operations {
   readonly #announce: Announce;
   readonly #exclusive: Exclusive;
   readonly #warn: (error: ShadowError) => void;
+  readonly #deaths: Deaths;
+  readonly #journal: Journal;
   readonly #collector: Collector;
   readonly #objects: ObjectKeeper;
   readonly #states: StateTable;
   readonly #stages: Stages;
   readonly #redirection = new Redirection();
   readonly #migrator: Migrator;
-  /** In the order of enabling, those in transition included. */
-  #list: PatchEntry[] = [];
-  #transition: Transition | undefined;
-  /** What the threads run when no transition is pending. */
-  #settled: Arrangement = { version: 0, stack: [] };
-  /** How they come to it. After a forced transition some have yet to switch, and must not wait for their tasks then. */
-  #settledMode: SwitchMode = 'gate';
-  #lastSerial = 0;
-  #lastVersion = 0;
+  readonly #standing = new Standing();
+  readonly #legacy: Legacy;
+  /** What a coordinator that took over has to do when the transition that it found is complete. */
+  #afterwards: (() => Promise<void>) | undefined;
 
-  constructor(store: ShadowStore, options: ThreadsOptions, announce: Announce, warn: (error: ShadowError) => void, exclusive: Exclusive) {
+  /** `takeover`: what a dead coordinator left; `resume()` goes on with it. @throws what `Coordinator` says */
+  constructor(
+    store: ShadowStore,
+    options: ReadOptions,
+    takeover: Takeover | undefined,
+    announce: Announce,
+    warn: (error: ShadowError) => void,
+    exclusive: Exclusive,
+  ) {
+    const application = new Map(takeover?.record?.application ?? countRegistrations(store.internals.memory));
+    const records = new Records(store.internals.variables, store.internals.bindings);
+    this.#journal = new Journal(records, warn, () => this.#legacy.snapshot());
     this.#announce = announce;
     this.#exclusive = exclusive;
     this.#warn = warn;
-    this.#collector = new Collector(announce, warn);
-    this.registrar = new Registrar(store, this.#collector, announce, (id) =>
-      this.#migrator.declared(id, this.#transition?.target.stack ?? this.#list),
+    this.#collector = new Collector(announce, warn, () => {
+      this.#journal.save();
+    });
+    this.registrar = new Registrar(store, this.#journal, this.#collector, announce, (id) =>
+      this.#migrator.declared(id, this.#standing.transition?.target.stack ?? this.#standing.list),
     );
     this.modules = new ModuleTable(announce);
-    const callbacks = (this.callbacks = new CallbackRunner(store, announce, warn, (id) => this.previousState(id)));
+    const callbacks = (this.callbacks = new CallbackRunner(store, this.#journal, announce, warn, (id) => this.previousState(id)));
     this.#states = new StateTable(callbacks, this.registrar);
     this.#objects = new ObjectKeeper(callbacks, this.registrar, this.modules, announce, (entry, name) =>
       this.#redirection.obstacle(entry, name),
@@ -70,40 +91,67 @@ export class Operations {
     this.#stages = new Stages(this.#objects, this.#states, this.registrar, announce);
     this.#migrator = new Migrator(store, announce, warn, () => {
       this.#background(() => {
-        if (this.#transition === undefined) this.#settle();
+        if (this.#standing.transition === undefined) this.#settle();
       });
     });
-    this.threads = new Threads(store, options, {
+    this.#deaths = new Deaths(store, announce, warn);
+    this.threads = new Threads(store, options.threads, options.policy, takeover?.claim ?? 0, {
       modules: () => this.modules.entries,
       onModules: (names) => {
         if (this.keeper.declare(names)) this.#background(() => this.keeper.admit());
       },
       onLateFailure: warn,
+      onDeath: () => {
+        this.#deaths.look();
+      },
       onPoke: (attempt, stragglers) => {
-        if (this.#transition !== undefined) announce('poke', { patch: this.#transition.entry.name, attempt, stragglers });
+        if (this.#standing.transition !== undefined) announce('poke', { patch: this.#standing.transition.entry.name, attempt, stragglers });
       },
     });
     this.keeper = new ModuleKeeper(
       this.modules,
       this.#objects,
       {
-        list: () => this.#list,
-        inTransition: (entry) => this.#transition?.entry === entry,
+        list: () => this.#standing.list,
+        inTransition: (entry) => this.#standing.transition?.entry === entry,
         retell: () => {
+          this.#journal.save();
           this.threads.retell();
         },
       },
+      this.#journal,
       announce,
       warn,
     );
+    if (options.types !== undefined) this.#declare(store, options.types);
+    this.#legacy = new Legacy({
+      application,
+      policy: options.policy,
+      standing: this.#standing,
+      journal: this.#journal,
+      states: this.#states,
+      registrar: this.registrar,
+      modules: this.modules,
+      redirection: this.#redirection,
+      collector: this.#collector,
+      migrator: this.#migrator,
+    });
+    try {
+      if (takeover === undefined || takeover.record === null) this.#journal.begin();
+      else this.#legacy.restore(takeover.record, takeover.patches);
+    } catch (error) {
+      this.threads.giveUp();
+      this.#deaths.close();
+      throw error instanceof ShadowError ? error : unusable(messageOf(error), error);
+    }
   }
 
   get list(): readonly PatchEntry[] {
-    return this.#list;
+    return this.#standing.list;
   }
 
   get transition(): Transition | undefined {
-    return this.#transition;
+    return this.#standing.transition;
   }
 
   /**
@@ -113,19 +161,21 @@ export class Operations {
   async enable(patch: Patch, source: { readonly url: string; readonly code: string | null }, deadline: Deadline): Promise<Transition> {
     const startedAt = performance.now();
     this.#admit(patch);
-    const entry = new PatchEntry(patch, { serial: ++this.#lastSerial, name: patch.name, ...source }, ++this.#lastVersion);
-    const replaced = patch.replace ? [...this.#list] : [];
-    const after = { version: entry.version, stack: patch.replace ? [entry] : [...this.#list, entry] };
+    // The number is noted before any thread hears of it: to threads that have loaded the patch another one must not look the same.
+    const entry = new PatchEntry(patch, { serial: ++this.#standing.lastSerial, name: patch.name, ...source }, ++this.#standing.lastVersion);
+    const replaced = patch.replace ? [...this.#standing.list] : [];
+    const after = { version: entry.version, stack: patch.replace ? [entry] : [...this.#standing.list, entry] };
     const migrations = this.#migrator.plan(after.stack, replaced);
     const transition = new Transition(
       entry,
       replaced.length > 0 ? 'replace' : 'enable',
-      this.#settled,
+      this.#standing.settled,
       after,
       replaced,
       migrations,
       startedAt,
     );
+    this.#journal.save();
     this.#report(transition, 'load', { switched: 0, threads: this.threads.progress().threads });
     try {
       await this.#load(entry, deadline);
@@ -141,15 +191,15 @@ export class Operations {
 
   /** Starts the transition away from a patch, or turns round the one to it. @throws what `Coordinator.disable` says */
   async disable(name: string): Promise<Transition> {
-    const entry = requireEnabled(this.#list, name);
-    if (this.#transition?.entry === entry) return this.reverse();
-    checkIdle(this.#transition, `disable ${describe(name)}`);
+    const entry = requireEnabled(this.#standing.list, name);
+    if (this.#standing.transition?.entry === entry) return this.reverse();
+    checkIdle(this.#standing.transition, `disable ${describe(name)}`);
     checkBlocked(this.#states, entry);
-    const rest = this.#list.filter((other) => other !== entry);
-    const number = ++this.#lastVersion;
+    const rest = this.#standing.list.filter((other) => other !== entry);
+    const number = ++this.#standing.lastVersion;
     const after = { version: rest.length === 0 ? 0 : number, stack: rest };
     const migrations = this.#migrator.plan(rest, [entry]);
-    const transition = new Transition(entry, 'disable', this.#settled, after, [], migrations, performance.now());
+    const transition = new Transition(entry, 'disable', this.#standing.settled, after, [], migrations, performance.now());
     this.#begin(transition);
     await this.#stages.prepareToLeave(transition);
     entry.enabled = false;
@@ -159,9 +209,9 @@ export class Operations {
 
   /** Turns the pending transition round. `cause`: what those are told who waited for the other end. */
   reverse(cause?: ShadowError): Transition {
-    const transition = requirePending(this.#transition, 'reverse');
+    const transition = requirePending(this.#standing.transition, 'reverse');
     const { entry, direction } = transition;
-    if (transition.migrated)
+    if (transition.migrated || transition.migrating)
       throw new ShadowError(
         'ERR_PATCH_NO_TRANSITION',
         `patch ${describe(entry.name)} cannot be reversed any more: variables are being migrated`,
@@ -180,14 +230,14 @@ export class Operations {
     const from = directionName(direction);
     this.#announce('milestone', { milestone: 'transition-reverse', patch: entry.name, from, to: directionName(to) });
     this.#announce('milestone', { milestone: 'transition-start', patch: entry.name, direction: directionName(to) });
-    this.threads.order(transition.order(this.#migrator.retained));
+    this.#order(transition.order(this.#migrator.retained));
     this.#report(transition, 'reverse');
     return transition;
   }
 
   /** Lets the pending transition end without those threads that have not switched. */
   force(reason: string): Transition {
-    const transition = requirePending(this.#transition, 'force');
+    const transition = requirePending(this.#standing.transition, 'force');
     const { entry, direction, replaced } = transition;
     this.#migrate(transition);
     transition.forced = reason;
@@ -199,48 +249,51 @@ export class Operations {
       this.registrar.pin(other, reason);
     }
     this.#announce('milestone', { milestone: 'forced', patch: entry.name, reason });
-    this.threads.order(transition.order(this.#migrator.retained));
+    this.#order(transition.order(this.#migrator.retained));
     this.#report(transition, 'forced');
     return transition;
   }
 
   /** Says how the pending transition is getting on. */
   report(phase: TransitionPhase): void {
-    if (this.#transition !== undefined) this.#report(this.#transition, phase);
+    if (this.#standing.transition !== undefined) this.#report(this.#standing.transition, phase);
   }
 
   setRedirection(on: boolean): void {
-    this.#redirection.switch(on, this.#list);
+    this.#redirection.switch(on, this.#standing.list);
+    this.#journal.save();
   }
 
   /** The newest patch older than the one in transition tells (klp_get_prev_state). */
   previousState(id: number): StateEntry | undefined {
-    const pending = this.#transition?.entry;
+    const pending = this.#standing.transition?.entry;
     if (pending === undefined) {
       process.emitWarning(`getPrevState(${describe(id)}) means something only while a transition is under way`, { type: 'UmbraWarning' });
       return undefined;
     }
-    const older = this.#list.slice(0, this.#list.indexOf(pending));
+    const older = this.#standing.list.slice(0, this.#standing.list.indexOf(pending));
     return older.findLast((entry) => entry.state(id) !== undefined)?.state(id)?.entry;
   }
 
   async drained(): Promise<void> {
     await this.#migrator.drained();
     await this.#collector.drained();
+    this.#deaths.close();
+    this.#journal.close();
   }
 
   #admit(patch: Patch): void {
     try {
       checkStates(
-        this.#list.map((entry) => entry.patch),
+        this.#standing.list.map((entry) => entry.patch),
         patch,
       );
     } catch (error) {
       this.#announce('milestone', { milestone: 'incompatible', patch: patch.name });
       throw error;
     }
-    checkIdle(this.#transition, `enable ${describe(patch.name)}`);
-    checkName(this.#list, patch.name);
+    checkIdle(this.#standing.transition, `enable ${describe(patch.name)}`);
+    checkName(this.#standing.list, patch.name);
   }
 
   async #load(entry: PatchEntry, deadline: Deadline): Promise<void> {
@@ -257,26 +310,41 @@ export class Operations {
   /** Everything that comes before any thread may switch. If somebody refuses, all is as before. */
   async #prepare(transition: Transition): Promise<void> {
     const { entry } = transition;
+    try {
+      this.#journal.keep(entry.reference);
+    } catch (error) {
+      this.#settle();
+      throw error;
+    }
     this.#announce('milestone', { milestone: 'enable-begin', patch: entry.name });
-    this.#list.push(entry);
+    this.#standing.list = [...this.#standing.list, entry];
     this.#begin(transition);
     try {
       await this.#stages.prepare(transition);
     } catch (error) {
-      this.#announce('milestone', { milestone: 'enable-failed', patch: entry.name });
-      this.#announce('milestone', { milestone: 'transition-cancel', patch: entry.name });
-      transition.direction = UNPATCHING;
-      await this.#stages.leave(transition, this.#delist);
-      this.#end(transition);
-      this.#settle();
+      await this.#cancel(transition);
       throw error;
     }
   }
 
+  /** Undoes what was prepared: no thread has been told. */
+  async #cancel(transition: Transition): Promise<void> {
+    const { entry } = transition;
+    this.#announce('milestone', { milestone: 'enable-failed', patch: entry.name });
+    this.#announce('milestone', { milestone: 'transition-cancel', patch: entry.name });
+    transition.direction = UNPATCHING;
+    transition.stage = 'cancelling';
+    this.#journal.enter(stageName(transition));
+    await this.#stages.leave(transition, this.#delist);
+    this.#end(transition);
+    this.#settle();
+  }
+
   #begin(transition: Transition): void {
     const { entry, direction } = transition;
-    this.#transition = transition;
+    this.#standing.transition = transition;
     entry.transition = true;
+    this.#journal.enter(stageName(transition));
     this.#announce('milestone', { milestone: 'transition-init', patch: entry.name, direction: directionName(direction) });
   }
 
@@ -284,7 +352,9 @@ export class Operations {
     const { entry, direction } = transition;
     this.threads.line.direction = direction;
     this.#announce('milestone', { milestone: 'transition-start', patch: entry.name, direction: directionName(direction) });
-    this.threads.order(transition.order(this.#migrator.retained));
+    transition.stage = 'pending';
+    this.#journal.leave();
+    this.#order(transition.order(this.#migrator.retained));
     void this.#drive(transition);
   }
 
@@ -292,7 +362,7 @@ export class Operations {
   async #drive(transition: Transition): Promise<void> {
     let started = false;
     try {
-      while (this.#transition === transition) {
+      while (this.#standing.transition === transition) {
         await this.threads.obeyed((progress) => {
           this.#report(transition, started ? 'progress' : 'start', progress);
           started = true;
@@ -317,7 +387,7 @@ export class Operations {
     if (transition.mode === 'hold') {
       try {
         this.#migrate(transition);
-        this.threads.order(transition.order(this.#migrator.retained));
+        this.#order(transition.order(this.#migrator.retained));
       } catch (error) {
         this.#turn(transition, error as ShadowError); // no version came into force; there is no other way than back
       }
@@ -325,13 +395,18 @@ export class Operations {
     }
     const { entry, target } = transition;
     const workers = this.threads.progress().switched;
+    transition.stage = 'completing';
+    this.#journal.enter(stageName(transition));
     if (transition.direction === PATCHING) await this.#stages.arrive(transition, this.#delist);
     else await this.#stages.leave(transition, this.#delist);
+    this.#standing.settled = target;
+    this.#standing.settledMode = transition.forced === null ? 'gate' : 'force';
     this.#end(transition);
-    this.#settled = target;
-    this.#settledMode = transition.forced === null ? 'gate' : 'force';
     this.#settle();
+    await this.#afterwards?.();
+    this.#afterwards = undefined;
     await this.keeper.reconsider();
+    this.#deaths.settle();
     this.#report(transition, 'complete');
     const result: TransitionResult = {
       patch: entry.name,
@@ -348,31 +423,39 @@ export class Operations {
   }
 
   readonly #delist = (entries: readonly PatchEntry[]): void => {
-    this.#list = this.#list.filter((entry) => !entries.includes(entry));
+    this.#standing.list = this.#standing.list.filter((entry) => !entries.includes(entry));
   };
 
   #end({ entry, direction }: Transition): void {
-    this.#transition = undefined;
+    this.#standing.transition = undefined;
     entry.transition = false;
+    this.#journal.leave();
+    this.#journal.save();
     this.threads.line.direction = NO_TRANSITION;
     this.#announce('milestone', { milestone: 'transition-done', patch: entry.name, direction: directionName(direction) });
   }
 
   /** Tells the threads what they run anyway, so that they let go of what they need no longer. */
   #settle(): void {
-    const { version } = this.#settled;
-    this.threads.order({
+    const { version } = this.#standing.settled;
+    this.#order({
       version,
-      stack: references(this.#settled),
-      mode: this.#settledMode,
+      stack: references(this.#standing.settled),
+      mode: this.#standing.settledMode,
       standby: this.#retained(),
       candidate: null,
     });
-    this.#migrator.know(this.#list);
+    this.#migrator.know(this.#standing.list);
+  }
+
+  /** Notes how things are, then tells the threads: none runs what no record names. */
+  #order(order: Order): void {
+    this.#journal.save();
+    this.threads.order(order);
   }
 
   #retained(): PatchReference[] {
-    const stack = references(this.#settled);
+    const stack = references(this.#standing.settled);
     return this.#migrator.retained.filter((reference) => !stack.includes(reference));
   }
 
@@ -380,9 +463,54 @@ export class Operations {
   #migrate(transition: Transition): void {
     if (transition.migrated || transition.reversed || transition.migrations.length === 0) return;
     const { before, after } = transition;
+    transition.migrating = true;
+    this.#journal.save();
     this.#migrator.know([...before.stack, ...after.stack]);
-    this.#migrator.begin(transition.migrations, [...before.stack, ...after.stack]);
-    transition.migrated = true; // not if none came into force
+    try {
+      this.#migrator.begin(transition.migrations, [...before.stack, ...after.stack]);
+    } catch (error) {
+      transition.migrating = false; // none came into force
+      this.#journal.save();
+      throw error;
+    }
+    transition.migrated = true;
+  }
+
+  /** Goes on with what a dead coordinator was in the middle of. Under the mutex. */
+  resume(): Promise<Resumption> {
+    return resume({
+      standing: this.#standing,
+      journal: this.#journal,
+      keeper: this.keeper,
+      stages: this.#stages,
+      tell: (transition) => {
+        this.threads.line.direction = transition?.direction ?? NO_TRANSITION;
+        if (transition === undefined) this.#settle();
+        else this.#order(transition.order(this.#migrator.retained));
+        this.#migrator.know(this.#standing.patches);
+        this.#deaths.settle();
+      },
+      goOn: (transition) => {
+        this.#report(transition, 'resume');
+        void this.#drive(transition);
+      },
+      start: (transition) => {
+        this.#start(transition);
+      },
+      cancel: async (transition) => {
+        await this.#cancel(transition);
+        this.#report(transition, 'failed');
+      },
+      afterwards: (work) => {
+        this.#afterwards = work;
+      },
+    });
+  }
+
+  /** The application's own types, of which another thread's store object knows. */
+  #declare({ internals }: ShadowStore, types: readonly AnyShadowType[]): void {
+    const known = internals.registry.declarations().some(({ owner }) => !owner.startsWith('patch '));
+    if (!known) internals.registry.adopt('application', 'base', types);
   }
 
   #report(transition: Transition, phase: TransitionPhase, progress: Progress = this.threads.progress()): void {

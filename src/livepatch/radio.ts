@@ -14,7 +14,6 @@ export type Message = CoordinatorMessage | AgentMessage;
 export class Radio {
   readonly #channel: BroadcastChannel;
   #greeted = -1;
-  #known = false;
   #untold = true;
   #telling = false;
 
@@ -36,13 +35,6 @@ export class Radio {
   /** Takes BroadcastChannels as well, by its documentation though not by its types. */
   next(): Message | undefined {
     return receiveMessageOnPort(this.#channel as unknown as MessagePort)?.message as Message | undefined;
-  }
-
-  /** A coordinator that is younger than this thread has not heard the names: they are told again at its first manifest. */
-  tellNewcomer(): void {
-    if (this.#known) return;
-    this.#known = true;
-    this.repeatNames();
   }
 
   /** Asks the coordinator for its manifest, once per epoch. */

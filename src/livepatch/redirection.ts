@@ -25,6 +25,20 @@ export class Redirection {
     this.#on = on;
   }
 
+  get isOn(): boolean {
+    return this.#on;
+  }
+
+  /** What `note()` was told about a patch. */
+  checked(entry: PatchEntry): CheckedCandidate | undefined {
+    return this.#checked.get(entry);
+  }
+
+  /** As it was when the record was written. */
+  resume(on: boolean): void {
+    this.#on = on;
+  }
+
   /** All threads have loaded the patch. */
   note(entry: PatchEntry, checked: CheckedCandidate): void {
     this.#checked.set(entry, checked);

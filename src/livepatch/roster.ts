@@ -1,14 +1,15 @@
 /**
  * Owns the coordinator's picture of the other threads: which of them have an agent, and what their slots say. A thread counts from the
- * moment its agent registered (THREAD_AGENT holds the generation of the slot's claim) until it gives up its slot, leaves by itself, or
- * its exit event arrives: only then is it certain that it runs nothing any more.
+ * moment its agent registered (THREAD_AGENT holds the generation of the slot's claim) until it gives up its slot, leaves by itself, or is
+ * dead: only then is it certain that it runs nothing any more. Of workers that this thread starts from now on the exit event tells; of all
+ * others, started earlier or by another thread, the operating system, which is asked by whoever waits for them.
  *
- * Reads the agents' words with Atomics; writes THREAD_AGENT of threads that have exited. Imports layout and the type of the store.
+ * Reads the agents' words with Atomics; writes THREAD_AGENT of the dead. Imports layout, threads and the type of the store.
  */
 import type { Worker } from 'node:worker_threads';
 
 import { Layout, type WordAddress } from '../memory/layout.js';
-import { threadSlotAddress } from '../memory/threads.js';
+import { isSlotGone, threadSlotAddress, threadState } from '../memory/threads.js';
 import type { ShadowStore } from '../shadow/store.js';
 
 /** One thread with an agent, as its slot describes it at this moment. */
@@ -32,6 +33,8 @@ export interface AgentStatus {
 export class Roster {
   readonly #store: ShadowStore;
   readonly #onExit: (thread: number) => void;
+  /** Threads whose exit event will come, and whether they were seen with an agent. */
+  readonly #watched = new Map<number, boolean>();
 
   /** Watches every worker that this thread starts from now on; `onExit` runs after a dead one was struck off. */
   constructor(store: ShadowStore, onExit: (thread: number) => void) {
@@ -44,8 +47,10 @@ export class Roster {
     const { words } = this.#store.internals;
     const agents: AgentStatus[] = [];
     for (const slot of this.#agentSlots()) {
+      const thread = words[slot + Layout.THREAD_NODE_ID]!;
+      if (this.#watched.get(thread) === false) this.#watched.set(thread, true);
       agents.push({
-        thread: words[slot + Layout.THREAD_NODE_ID]!,
+        thread,
         // In this order: a thread that is not flipping now has written its version, or will find that the epoch has moved on.
         flipping: Atomics.load(words, slot + Layout.THREAD_FLIPPING) !== 0,
         version: Atomics.load(words, slot + Layout.THREAD_PATCH_VERSION),
@@ -56,6 +61,23 @@ export class Roster {
       });
     }
     return agents;
+  }
+
+  /**
+   * Whether the thread had an agent at some time: it is not one that is still starting, whatever its pool says. The operating system and other
+   * threads may know of its death before the pool does, which waits for the exit event.
+   */
+  hasStarted(thread: number): boolean {
+    return this.#watched.get(thread) === true;
+  }
+
+  /** Whether one of these threads is dead, as the operating system says. */
+  isAnyGone(threads: readonly number[]): boolean {
+    const { words } = this.#store.internals;
+    for (const slot of this.#agentSlots()) {
+      if (threads.includes(words[slot + Layout.THREAD_NODE_ID]!) && isSlotGone(words, slot)) return true;
+    }
+    return false;
   }
 
   close(): void {
@@ -69,13 +91,15 @@ export class Roster {
       const address = threadSlotAddress(memory, slot);
       const claim = Atomics.load(words, address + Layout.THREAD_AGENT);
       if (claim === 0 || claim !== words[address + Layout.THREAD_GENERATION]) continue;
-      if (Atomics.load(words, address + Layout.THREAD_STATE) === Layout.THREAD_LIVE) yield address;
+      if (threadState(words, address) === Layout.THREAD_LIVE) yield address;
     }
   }
 
   readonly #watch = (worker: Worker): void => {
     const thread = worker.threadId; // −1 once it has exited
+    this.#watched.set(thread, false);
     worker.once('exit', () => {
+      this.#watched.delete(thread);
       const { words } = this.#store.internals;
       for (const slot of this.#agentSlots()) {
         if (words[slot + Layout.THREAD_NODE_ID] === thread) Atomics.store(words, slot + Layout.THREAD_AGENT, 0);

@@ -5,8 +5,9 @@
  */
 import { describe, ShadowError } from '../errors.js';
 import { type CallbackRunner, ofState } from './callbacks.js';
-import type { PatchEntry, StateRecord } from './entry.js';
+import type { EntryOf, PatchEntry, StateRecord } from './entry.js';
 import { type DeclaredState, hasCallbacks, type Patch } from './patch.js';
+import { type CoordinatorRecord, type StateReference, unusable } from './record.js';
 import type { Registrar } from './registrar.js';
 
 /** A state of a patch that is coming or going. */
@@ -116,31 +117,63 @@ export class StateTable {
    */
   async release(entry: PatchEntry, tookEffect: boolean): Promise<void> {
     for (const record of entry.states) {
-      const { id, shadowType } = record.declared;
+      const { id } = record.declared;
       const holders = this.#holders.get(id) ?? [];
       const index = holders.indexOf(entry);
-      const registered = index >= 0 && shadowType !== undefined;
       if (index >= 0) holders.splice(index, 1);
       if (holders.length > 0) {
-        if (registered && tookEffect) this.#passOn(id, holders, { entry, record });
-        else if (registered) this.#registrar.unregisterState(entry, record);
+        if (record.registered && tookEffect) this.#passOn(id, holders, { entry, record });
+        else if (record.registered) this.#registrar.unregisterState(entry, record);
         continue;
       }
       this.#holders.delete(id);
       if (record.prePatched) {
-        record.prePatched = false;
         await this.#callbacks.tell('postUnpatch', ofState(entry, record));
+        record.prePatched = false;
       }
-      if (registered) this.#registrar.unregisterState(entry, record);
+      if (record.registered) this.#registrar.unregisterState(entry, record);
       for (const inherited of this.#inherited.get(id) ?? []) this.#registrar.unregisterState(inherited.entry, inherited.record, entry);
       this.#inherited.delete(id);
     }
   }
 
+  /** For the record. */
+  get record(): Pick<CoordinatorRecord, 'holders' | 'inherited'> {
+    const serial = ({ reference }: PatchEntry): number => reference.serial;
+    return {
+      holders: [...this.#holders].map(([id, holders]) => [id, holders.map(serial)]),
+      inherited: [...this.#inherited].map(([id, held]) => [id, held.map(({ entry }) => [serial(entry), id])]),
+    };
+  }
+
+  /** Patches that it would need even if they were on no list. */
+  get entries(): PatchEntry[] {
+    return [...this.#inherited.values()].flatMap((held) => held.map(({ entry }) => entry));
+  }
+
+  /** As it was when the record was written. */
+  resume({ holders, inherited }: CoordinatorRecord, entryOf: EntryOf): void {
+    for (const [id, serials] of holders) this.#holders.set(id, serials.map(entryOf));
+    for (const [id, held] of inherited)
+      this.#inherited.set(
+        id,
+        held.map((reference) => heldState(reference, entryOf)),
+      );
+  }
+
   #passOn(id: number, holders: readonly PatchEntry[], held: HeldState): void {
+    const before = this.#inherited.get(id) ?? [];
+    if (before.some(({ record }) => record === held.record)) return; // by the coordinator before this one
     const type = held.record.declared.shadowType!.id;
     const registeredElsewhere = holders.some((holder) => holder.state(id)!.declared.shadowType?.id === type);
     if (registeredElsewhere) this.#registrar.unregisterState(held.entry, held.record);
-    else this.#inherited.set(id, [...(this.#inherited.get(id) ?? []), held]);
+    else this.#inherited.set(id, [...before, held]);
   }
+}
+
+export function heldState([serial, state]: StateReference, entryOf: EntryOf): HeldState {
+  const entry = entryOf(serial);
+  const record = entry.state(state);
+  if (record === undefined) throw unusable(`patch ${describe(entry.name)} has no state ${state}`);
+  return { entry, record };
 }

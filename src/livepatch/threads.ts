@@ -9,6 +9,7 @@ import type { ShadowStore } from '../shadow/store.js';
 import type { Deadline } from './deadline.js';
 import { Line } from './line.js';
 import type { AgentReport, LoadReport, Manifest, ModuleEntry, PatchReference } from './manifest.js';
+import type { SourcePolicy } from './root.js';
 import { type AgentStatus, Roster } from './roster.js';
 import { Observer, type Straggler, tellStraggler } from './stragglers.js';
 import { Wake } from './wake.js';
@@ -43,10 +44,12 @@ export interface ThreadsHost {
   /** A thread cannot load what is enabled already. */
   onLateFailure(error: ShadowError): void;
   onPoke(attempt: number, stragglers: readonly Straggler[]): void;
+  /** The operating system says that a thread is dead of which no event will tell: its slot is to be recovered. */
+  onDeath(): void;
 }
 
 /** What the threads should run, modules apart. */
-export type Order = Omit<Manifest, 'epoch' | 'modules'>;
+export type Order = Omit<Manifest, 'epoch' | 'modules' | 'policy'>;
 
 /** What the threads found when they checked a candidate. */
 export interface CheckedCandidate {
@@ -60,6 +63,13 @@ export interface Progress {
   readonly switched: number;
   readonly threads: number;
 }
+
+/**
+ * How long threads are waited for before the operating system is asked whether they are still there, which takes about 0.03 ms for each; then twice as long
+ * each time, up to the last.
+ */
+const FIRST_LOOK_MILLISECONDS = 50;
+const LAST_LOOK_MILLISECONDS = 1000;
 
 export class Threads {
   readonly line: Line;
@@ -78,17 +88,19 @@ export class Threads {
   #loading = false;
   #closing = false;
 
-  constructor(store: ShadowStore, options: ThreadsOptions, host: ThreadsHost) {
+  constructor(store: ShadowStore, options: ThreadsOptions, policy: SourcePolicy | undefined, predecessor: number, host: ThreadsHost) {
     this.#options = options;
     this.#host = host;
     this.#observer = new Observer(store.internals.words);
     this.#wake = new Wake(store.internals.words);
-    this.line = new Line(store, (report) => {
+    this.line = new Line(store, policy, predecessor, (report) => {
       this.#take(report);
     });
     this.#order = this.line.manifest;
     this.#roster = new Roster(store, (thread) => {
       this.#observer.forget(thread);
+      this.#reports.delete(thread);
+      this.#unreachable.delete(thread);
       this.#wake.ring();
     });
   }
@@ -146,7 +158,7 @@ export class Threads {
         const { epoch } = this.line.manifest;
         for (const agent of agents) if (agent.loaded === -epoch) throw refused(this.#failureOf(agent.thread));
         const behind = agents.filter((agent) => agent.loaded < epoch);
-        const unborn = this.#groupThreads().filter((thread) => starting.has(thread) && !agents.some((agent) => agent.thread === thread));
+        const unborn = this.#groupThreads().filter((thread) => starting.has(thread) && !this.#roster.hasStarted(thread));
         for (const thread of unborn) {
           const cause = this.#unreachable.get(thread);
           if (cause !== undefined) throw refused(`thread ${thread} cannot be reached: ${cause.message}`, cause);
@@ -220,6 +232,12 @@ export class Threads {
     this.ring();
   }
 
+  /** The coordinator could not be made. */
+  giveUp(): void {
+    this.#roster.close();
+    this.line.giveUp();
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#groups].map((group) => group.close()));
     this.#roster.close();
@@ -254,18 +272,28 @@ export class Threads {
 
   #until<T>(milliseconds: number, look: (agents: readonly AgentStatus[]) => { done: T } | { behind: readonly number[] }): Promise<T> {
     const pollMilliseconds = Math.max(1, Math.min(milliseconds, this.#options.pollMilliseconds));
+    let seen: readonly number[] = [];
+    let waitedFor: readonly number[] = [];
+    const deaths = watchDeaths(() => {
+      if (this.#roster.isAnyGone(waitedFor)) this.#host.onDeath();
+      const left = this.#roster.agents().map(({ thread }) => thread);
+      if (seen.some((thread) => !left.includes(thread))) this.ring(); // its slot was recovered just now, by whomever
+    });
     return this.#wake
       .until(pollMilliseconds, () => {
         if (this.#closing)
           throw new ShadowError('ERR_PATCH_CLOSED', 'the coordinator was closed during the transition, which was abandoned');
         const agents = this.#roster.agents();
         this.line.receive(); // after the words, before what they mean is looked up
-        const seen = look(agents);
-        if ('done' in seen) return seen;
-        this.#wakeUp(seen.behind);
+        seen = agents.map(({ thread }) => thread);
+        const found = look(agents);
+        if ('done' in found) return found;
+        waitedFor = found.behind;
+        this.#wakeUp(waitedFor);
         return undefined;
       })
-      .then(({ done }) => done);
+      .then(({ done }) => done)
+      .finally(deaths.stop);
   }
 
   /** Once for each manifest is enough; again after a while is the safety net. */
@@ -309,6 +337,22 @@ export class Threads {
       owned: new Map(reports.flatMap(({ owned }) => owned.map(({ name, owner }) => [name, owner]))),
     };
   }
+}
+
+/** Calls `look` when a wait has been going on for a while, and again and again, ever more rarely. */
+function watchDeaths(look: () => void): { readonly stop: () => void } {
+  let milliseconds = FIRST_LOOK_MILLISECONDS;
+  const again = (): void => {
+    look();
+    milliseconds = Math.min(milliseconds * 2, LAST_LOOK_MILLISECONDS);
+    timer = setTimeout(again, milliseconds);
+  };
+  let timer = setTimeout(again, milliseconds);
+  return {
+    stop: () => {
+      clearTimeout(timer);
+    },
+  };
 }
 
 function refused(what: string, cause?: Error): ShadowError {

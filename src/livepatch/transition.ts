@@ -60,7 +60,11 @@ export class Transition {
   direction: Direction;
   /** States that go with the patches that go, and were told so. */
   leaving: readonly HeldState[] = [];
-  /** The migrations have begun: there is no way back any more. */
+  /** How far it has come: nobody has been told; it was refused then; threads switch; all have switched. */
+  stage: 'preparing' | 'cancelling' | 'pending' | 'completing' = 'preparing';
+  /** Some version may be in force already: there is no way back any more. */
+  migrating = false;
+  /** All versions are in force. */
   migrated = false;
   forced: string | null = null;
   /** Why it was turned round last. */
@@ -151,4 +155,9 @@ export function references({ stack }: Arrangement): PatchReference[] {
 
 export function directionName(direction: Direction): DirectionName {
   return direction === PATCHING ? 'patching' : 'unpatching';
+}
+
+/** What the journal calls what is being done for a transition. */
+export function stageName({ stage, entry }: Transition): string {
+  return `${stage} ${entry.reference.serial}`;
 }

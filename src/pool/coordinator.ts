@@ -5,6 +5,9 @@ import type { Piscina } from 'piscina';
 
 import { describe, ShadowError } from '../errors.js';
 import { Coordinator } from '../livepatch/coordinator.js';
+import type { CoordinatorOptions } from '../livepatch/options.js';
+import { readTakeover } from '../livepatch/takeover.js';
+import type { ShadowStore } from '../shadow/store.js';
 import { PoolGroup, type PoolOptions } from './group.js';
 
 /**
@@ -17,6 +20,26 @@ import { PoolGroup, type PoolOptions } from './group.js';
  * await coordinator.enable(new URL('./fix-1.js', import.meta.url));
  */
 export class PatchCoordinator extends Coordinator {
+  /**
+   * The coordinator of a store whose own one died with its thread: takes over what is enabled, what is registered, what is being collected or migrated, and a
+   * transition that was pending, and answers the threads that wait. `store` is this thread's store object, attached or created.
+   *
+   * A transition that threads had been told of goes on in the direction that it had last; so does a disabling that none had been told of, while an
+   * enabling is given up, as if it had been refused: whoever asked for it is gone. A callback that has certainly run is not run again; one that the
+   * death may have cut short is, see `takenOver.uncertain`, and a pre_patch that was cut short is answered by its post_unpatch. Modules that were coming
+   * are not there, those that were going are gone. What callbacks kept in the `data` of states is lost: it was the dead thread's.
+   *
+   * Resolves when threads have been told; `transition` shows what is pending then.
+   * @throws ERR_PATCH_COORDINATOR if the coordinator lives or was closed; ERR_PATCH_TAKEOVER if there never was one, or its record is lost, damaged or not of this
+   * build; ERR_PATCH_LOAD, ERR_PATCH_ROOT, ERR_PATCH_DECLARATION if a patch cannot be loaded any more. Nothing was taken over then
+   */
+  static async recover(store: ShadowStore, options: CoordinatorOptions = {}): Promise<PatchCoordinator> {
+    const takeover = await readTakeover(store, options);
+    const coordinator = new PatchCoordinator(store, options, takeover);
+    await coordinator.resume();
+    return coordinator;
+  }
+
   /**
    * A Piscina pool whose workers follow this coordinator; takes all of Piscina's options and leaves `workerData` alone. The worker file
    * exports `task(handler)` as default and finds the store with `attach()`. Several pools are allowed; `close()` destroys them.
