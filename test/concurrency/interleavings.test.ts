@@ -343,11 +343,12 @@ void describe('staged interleavings: leaving', () => {
   /** Runs `meanwhile` when `other` is about to hand over its counts, unless it holds the lock that keeps others out. */
   function whileLeaving(store: ShadowStore, other: ShadowStore, meanwhile: () => void): void {
     const { memory, words } = store.internals;
+    const { slotAddress } = other.internals;
     const bases = new Set(Array.from({ length: 8 }, (_, slot) => typeAddress(memory, slot) + Layout.TYPE_LIVE_BASE));
     for (const parent of [1, 2, 3]) other.alloc(parent, type);
     beforeAtomic(
-      'add',
-      (word) => bases.has(word),
+      'store',
+      (word) => word === slotAddress + Layout.THREAD_JOURNAL_COUNT && bases.has(words[slotAddress + Layout.THREAD_JOURNAL]!),
       () => {
         if (words[Layout.TYPE_LOCK] === 0) meanwhile();
       },
@@ -379,24 +380,27 @@ void describe('staged interleavings: leaving', () => {
     const third = ShadowStore.attach(store.handle);
     for (const parent of [4, 5]) third.alloc(parent, type);
     const base = typeAddress(store.internals.memory, 1) + Layout.TYPE_LIVE_BASE;
-    // The next atomic operation after the counts were added is the earliest moment at which another thread could look.
+    const { slotAddress } = third.internals;
+    // The end of the change that hands them over is the earliest moment at which another thread could look.
     const counts = { added: false };
-    const add = Atomics.add as (array: Int32Array, word: number, value: number) => number;
+    const put = Atomics.store as (array: Int32Array, word: number, value: number) => number;
     Object.assign(Atomics, {
-      add(array: Int32Array, word: number, value: number): number {
-        const before = add(array, word, value);
-        if (word === base && words[Layout.TYPE_LOCK] === 0) {
+      store(array: Int32Array, word: number, value: number): number {
+        const stored = put(array, word, value);
+        const over =
+          word === slotAddress + Layout.THREAD_JOURNAL_COUNT && value === 0 && words[slotAddress + Layout.THREAD_JOURNAL] === base;
+        if (over && words[Layout.TYPE_LOCK] === 0) {
           counts.added = true;
-          Object.assign(Atomics, { add });
+          Object.assign(Atomics, { store: put });
           assert.deepEqual(store.check().violations, []);
         }
-        return before;
+        return stored;
       },
     });
     try {
       third[Symbol.dispose]();
     } finally {
-      Object.assign(Atomics, { add });
+      Object.assign(Atomics, { store: put });
     }
     context.diagnostic(counts.added ? 'counts are handed over without a lock' : 'counts are handed over under TYPE_LOCK');
     settled(store, 5);

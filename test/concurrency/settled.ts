@@ -1,7 +1,7 @@
 /** What holds of every store once all other threads have left it. */
 import assert from 'node:assert/strict';
 import { Layout } from '../../src/memory/layout.js';
-import type { CheckResult } from '../../src/shadow/check.js';
+import type { CheckResult } from '../../src/recovery/check.js';
 import type { ShadowStore } from '../../src/shadow/store.js';
 
 /** Proves the invariants, and that exactly so many variables are left and nothing else. */

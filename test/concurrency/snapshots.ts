@@ -4,7 +4,7 @@
  */
 import { Layout } from '../../src/memory/layout.js';
 import { threadSlotAddress } from '../../src/memory/threads.js';
-import type { Violation } from '../../src/shadow/check.js';
+import type { Violation } from '../../src/recovery/violations.js';
 import { ShadowStore } from '../../src/shadow/store.js';
 
 type AtomicsCall = (array: Int32Array, word: number, ...rest: number[]) => number;

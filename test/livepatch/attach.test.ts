@@ -54,6 +54,14 @@ test('a worker that was started before the coordinator gets its store by workerD
   assert.equal(await run(), 'a 1');
 });
 
+test('a worker that was started before the coordinator and has run nothing yet does not wait for the first patch', async (t) => {
+  const store = ShadowStore.create({ maxBytes: 2 ** 24 });
+  const { run } = await start(t, { umbra: store.handle });
+  const coordinator = new PatchCoordinator(store, { pollMilliseconds: 60_000 });
+  t.after(() => coordinator.close());
+  assert.equal(await run(), 'original 0');
+});
+
 test('a worker whose announcement is out of date asks, and runs nothing until it has the answer', async (t) => {
   const { store, coordinator } = coordinate(t);
   await coordinator.enable(patch('name=a&functions=touch'));

@@ -78,6 +78,17 @@ test('the version of a variable lock wraps without touching owner or waiters', (
   assert.equal(words[lock], 0);
 });
 
+/** Resolves with the second message of a worker, which may come in the same turn as the first. */
+function finished(worker: Worker): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let messages = 0;
+    worker.on('message', () => {
+      if (++messages === 2) resolve();
+    });
+    worker.on('error', reject);
+  });
+}
+
 for (const kind of ['plain', 'variable'] as const) {
   test(`${kind} locks exclude each other across threads, and every waiter is woken`, async () => {
     const { store, words, plain, block } = setup();
@@ -90,7 +101,7 @@ for (const kind of ['plain', 'variable'] as const) {
         }),
     );
     try {
-      await Promise.all(workers.map((worker) => once(worker, 'message').then(() => once(worker, 'message'))));
+      await Promise.all(workers.map(finished));
       assert.equal(words[counter], 3 * rounds);
       assert.equal(lockOwner(words[plain]!), 0);
       assert.equal(words[block + Layout.BLOCK_LOCK]! & 0x3ff, 0);

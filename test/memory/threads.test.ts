@@ -67,7 +67,7 @@ test('dispose gives back everything: slot, cached blocks, counters; the variable
     )
       assert.equal(words[slotAddress + word], 0, `word ${word} of the slot`);
   }
-  for (let word: number = Layout.THREAD_CLASSES; word < Layout.THREAD_WORDS; word += Layout.CACHE_WORDS) {
+  for (let word: number = Layout.THREAD_CLASSES; word < Layout.THREAD_DESTROYING_COUNT; word += Layout.CACHE_WORDS) {
     assert.equal(words[slotAddress + word + Layout.CACHE_HEAD], 0);
     assert.equal(words[slotAddress + word + Layout.CACHE_COUNT], 0);
     assert.equal(words[slotAddress + word + Layout.CARVE_NEXT], 0);

@@ -37,7 +37,8 @@ async function settle(operation: Promise<unknown>): Promise<string> {
 
 test('whatever operators do at random, no task is mixed and nothing is left', async (t) => {
   const random = new Random(seedOf(t));
-  const { store, coordinator } = coordinate(t, { pollMilliseconds: 200 }, 1000);
+  // No more slots than threads may be there at once: those of the dead come back.
+  const { store, coordinator } = coordinate(t, { pollMilliseconds: 200 }, 10);
   const pool = createPool(coordinator, {
     minThreads: 1,
     maxThreads: 4,
@@ -57,7 +58,7 @@ test('whatever operators do at random, no task is mixed and nothing is left', as
       // A task dies with its thread; that is all that may go wrong.
       await run.then(
         (result) => seen.push(result),
-        (error: unknown) => assert.match(String(error), /Terminating worker|exited|Worker/),
+        (error: unknown) => assert.match(String(error), /Terminating worker|exited|Worker|uncaught/),
       );
       if (i > 5) await sleep(random.below(40)); // lets the pool shrink
     }
@@ -68,12 +69,27 @@ test('whatever operators do at random, no task is mixed and nothing is left', as
     assert.equal(answerOf.get(version) ?? name, name, `version ${version} means two things`);
     answerOf.set(version, name);
   };
+  const kill = async (): Promise<void> => {
+    const how = random.below(4);
+    if (how === 0) await pool.threads[random.below(Math.max(1, pool.threads.length))]?.terminate();
+    const abort = new AbortController();
+    const dying =
+      how === 1
+        ? pool.run({ rounds: 50, pause: 1 }, { signal: abort.signal })
+        : how > 1
+          ? pool.run({ die: how === 2 ? 'exit' : 'throw' })
+          : undefined;
+    setTimeout(() => {
+      abort.abort();
+    }, random.below(8));
+    await dying?.catch(() => undefined);
+  };
   /** While an operation is pending, others disturb it. */
   const disturb = async (): Promise<void> => {
     await sleep(random.below(6));
     const what = random.below(6);
     if (what === 0) await settle(coordinator.reverse());
-    else if (what === 1) await pool.threads[random.below(Math.max(1, pool.threads.length))]?.terminate();
+    else if (what === 1) await kill();
     else if (what === 2) {
       // Refused as long as the other transition is pending; if that has just ended, it may come, and has to go.
       const intruder = declared({ name: 'intruder', salt: random.next(), objects: { sessions: { functions: FUNCTIONS } } });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 
+import { Layout } from '../../src/memory/layout.js';
 import { ShadowStore } from '../../src/shadow/store.js';
 import { defineShadowType } from '../../src/shadow/type.js';
 import { collectGarbage } from '../garbage.js';
@@ -64,7 +65,7 @@ test('a number that no handle has is no parent, however near', () => {
   const store = open(type);
   const handle = store.objects.handle({});
   assert.equal(store.get(handle, type), undefined);
-  for (const wrong of [handle + 1, handle + 1000, 2 ** 52, 2 ** 52 + 2 ** 51 - 1, 2 ** 53 - 1]) {
+  for (const wrong of [handle + 1, handle + 1000, handle + Layout.HANDLE_SLOTS, 2 ** 52, 2 ** 52 + 2 ** 51 - 1, 2 ** 53 - 1]) {
     assert.throws(() => store.get(wrong, type), coded('ERR_SHADOW_OBJECT'));
   }
 });
@@ -77,7 +78,7 @@ test('asking for an object that has no variables makes no handle', () => {
     assert.equal(store.free({}, type), false);
     assert.equal(store.freeObject({}), 0);
   }
-  assert.equal(store.objects.handle({}), before + 1);
+  assert.equal(store.objects.handle({}), before + Layout.HANDLE_SLOTS);
 });
 
 test('when an object is garbage collected its variables are freed with their destructors, and those of living objects are not', async () => {

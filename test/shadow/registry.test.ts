@@ -361,29 +361,29 @@ test('a type slot goes to another type only after every thread that may still lo
 });
 
 test('when all type slots are in use a registration is ERR_SHADOW_TYPES_FULL and changes nothing; slots come back', () => {
-  const types = Array.from({ length: 2047 }, (_, i) => defineShadowType({ id: 1000 + i, fields }));
+  const types = Array.from({ length: 2046 }, (_, i) => defineShadowType({ id: 1000 + i, fields }));
   const store = open();
   const { registry } = store.internals;
-  registry.register('many', 'object', types.slice(0, 2045));
+  registry.register('many', 'object', types.slice(0, 2044));
   assert.throws(
     () => {
-      registry.register('two more', 'object', types.slice(2045));
+      registry.register('two more', 'object', types.slice(2044));
     },
-    coded('ERR_SHADOW_TYPES_FULL', /all 2046 type slots/),
+    coded('ERR_SHADOW_TYPES_FULL', /all 2045 type slots/),
   );
-  assert.equal(store.stats().types.length, 2045, 'all or nothing');
-  registry.register('one more', 'object', [types[2045]!]);
+  assert.equal(store.stats().types.length, 2044, 'all or nothing');
+  registry.register('one more', 'object', [types[2044]!]);
   registry.register('known', 'object', types.slice(0, 100));
   assert.throws(() => {
-    registry.register('another', 'object', [types[2046]!]);
+    registry.register('another', 'object', [types[2045]!]);
   }, coded('ERR_SHADOW_TYPES_FULL'));
-  for (const i of [0, 1000, 2045]) store.alloc(i, types[i]!).value = i;
-  for (const i of [0, 1000, 2045]) assert.equal(store.get(i, types[i]!)!.value, i);
+  for (const i of [0, 1000, 2044]) store.alloc(i, types[i]!).value = i;
+  for (const i of [0, 1000, 2044]) assert.equal(store.get(i, types[i]!)!.value, i);
   finish(registry.unregister('one more', 'object'));
   store.safepoint();
   store.safepoint();
-  registry.register('another', 'object', [types[2046]!]);
-  store.alloc(2045, types[2046]!);
+  registry.register('another', 'object', [types[2045]!]);
+  store.alloc(2044, types[2045]!);
   assert.equal(assertClean(store).variables, 3);
 });
 

@@ -163,10 +163,11 @@ test('an overflow line is emptied of what stood there before it can be seen, and
   const block = insert(object);
   const bucket = bucketOf(object);
   const lines = [take(16), take(16), take(16)];
-  for (const line of lines) {
+  for (const [ordinal, line] of lines.entries()) {
     words.fill(block, line, line + Layout.BUCKET_WORDS);
     assert.equal(appendLine(words, bucket, line), line + Layout.BUCKET_BLOCKS);
-    for (let word = 0; word < Layout.BUCKET_WORDS; word++) assert.equal(words[line + word], 0);
+    assert.equal(words[line + Layout.LINE_ORDINAL], ordinal + 1);
+    for (let word = 1; word < Layout.BUCKET_WORDS; word++) assert.equal(words[line + word], 0);
   }
   const chain: number[] = [];
   for (let line = words[bucket + Layout.BUCKET_NEXT]!; line !== 0; line = words[line + Layout.BUCKET_NEXT]!) chain.push(line);
