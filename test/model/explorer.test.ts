@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+
+import { catchMutation } from './explorer/catch.js';
+import { Builds, explore, type Form } from './explorer/explore.js';
+import { outdatedRaces } from './explorer/intended-races.js';
+import { MUTATIONS } from './explorer/mutations.js';
+import { SCENARIOS } from './explorer/scenarios.js';
+
+const SEED = 20_261;
+/** Executions of one scenario in one form with one mortal thread; the long run is `npm run explore`. */
+const EXHAUSTIVE = 100;
+const RANDOM = 20;
+/** Faults that are planted here: one of each kind, the rest by `npm run mutations`. */
+const PLANTED = [
+  'an allocation does not look a second time under the lock',
+  'blocks are reused without a grace period',
+  'a sweep does not wait for an allocation that is under way',
+  'recovery forgets the journal',
+];
+
+void describe(`explored interleavings of the real code (seed ${SEED})`, () => {
+  const builds = new Builds();
+
+  test('no plain access is declared to race that the code does not have', () => {
+    assert.deepEqual(outdatedRaces(builds.for('portable').sites), []);
+  });
+
+  for (const scenario of SCENARIOS) {
+    test(`${scenario.name}: ${scenario.about}`, async (context) => {
+      const mortals = [-1, ...(scenario.mortals ?? scenario.threads.map((_, id) => id))];
+      let [count, whole] = [0, 0];
+      for (const form of ['strong', 'weak'] satisfies Form[]) {
+        for (const mortal of mortals) {
+          for (const [bound, executions] of [
+            [1, EXHAUSTIVE],
+            [undefined, RANDOM],
+          ] as const) {
+            const plan = { form, mortal, seed: SEED, executions, ...(bound === undefined ? {} : { bound }) };
+            const explored = await explore(scenario, builds, plan);
+            assert.equal(explored.fault, null, `npm run explore -- --replay ${explored.schedule}`);
+            count += explored.count;
+            whole += explored.count - explored.pruned;
+          }
+        }
+      }
+      context.diagnostic(`${count} executions, ${whole} of them to the end`);
+    });
+  }
+
+  for (const name of PLANTED) {
+    test(`a planted fault is found: ${name}`, async () => {
+      const mutation = MUTATIONS.find((one) => one.name === name);
+      assert.ok(mutation !== undefined);
+      const { by } = await catchMutation(mutation, SCENARIOS, SEED);
+      assert.notEqual(by, null);
+    });
+  }
+});

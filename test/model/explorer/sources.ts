@@ -1,0 +1,83 @@
+/**
+ * Owns the text that is explored: the compiled modules that a scenario needs, with tiny sizes in the place of the real ones and, for a mutation, with one
+ * fault planted. A change that no longer fits the text fails loudly: it would show nothing. Reads dist/src; imports layout.
+ */
+import { readFileSync } from 'node:fs';
+import { posix } from 'node:path';
+
+import { layoutWith, type LayoutValues, substitute } from './layout.js';
+
+/** A place in a compiled module and what stands there instead. */
+export interface TextChange {
+  /** Path below dist/src. */
+  readonly module: string;
+  /**
+   * Has to occur exactly once, unless `every` says that it is to be changed wherever it occurs. Any run of blanks fits any other; `Layout.NAME` stands for
+   * its value as the compiler has written it.
+   */
+  readonly find: string;
+  /** `Layout.NAME` here as well. */
+  readonly replace: string;
+  readonly every?: boolean;
+}
+
+export interface Tuning {
+  readonly layout: LayoutValues;
+  readonly texts: readonly TextChange[];
+}
+
+/** One compiled module. */
+export interface Source {
+  /** Path below dist/src. */
+  readonly path: string;
+  readonly text: string;
+}
+
+const COMPILED = new URL('../../../src/', import.meta.url);
+const IMPORT = /^(?:import|export)\s[^;]*?from '(\.[^']+)';/gm;
+
+/** The modules that `entries` lead to, those in `replaced` excepted. */
+export function readSources(
+  entries: readonly string[],
+  tuning: Tuning,
+  faults: readonly TextChange[] = [],
+  replaced: ReadonlySet<string> = new Set(),
+): Source[] {
+  const before = layoutWith({});
+  const after = layoutWith(tuning.layout);
+  const changes = [...tuning.texts, ...faults];
+  const missed = new Set(changes);
+  const sources = new Map<string, Source>();
+  const queue = [...entries];
+  for (let path = queue.shift(); path !== undefined; path = queue.shift()) {
+    if (sources.has(path) || replaced.has(path)) continue;
+    let text = readFileSync(new URL(path, COMPILED), 'utf8');
+    for (const change of changes) {
+      if (change.module !== path) continue;
+      text = applyChange(text, change, before);
+      missed.delete(change);
+    }
+    sources.set(path, { path, text: substitute(text, before, after) });
+    for (const [, specifier] of text.matchAll(IMPORT)) queue.push(posix.join(posix.dirname(path), specifier!));
+  }
+  for (const { module } of missed) throw new Error(`a change is meant for ${module}, which is not among the modules explored`);
+  return [...sources.values()];
+}
+
+/** The text with one place changed. @throws when the place is not there, or is not the only one */
+export function applyChange(text: string, { module, find, replace, every = false }: TextChange, layout: LayoutValues): string {
+  const pattern = new RegExp(
+    find
+      .trim()
+      .split(/\s+/)
+      .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+      .join('\\s+')
+      .replaceAll(/Layout\\\.([A-Z0-9_]+)/g, '-?[\\d.]+ /\\* Layout\\.$1 \\*/'),
+    'g',
+  );
+  const instead = replace.replaceAll(/Layout\.([A-Z0-9_]+)/g, (_, name: string) => `${layout[name] ?? NaN} /* Layout.${name} */`);
+  const places = [...text.matchAll(pattern)].length;
+  if (places === 0) throw new Error(`${module} has no such place any more: ${find}`);
+  if (places > 1 && !every) throw new Error(`${module} has ${places} such places, which of them is meant? ${find}`);
+  return text.replaceAll(pattern, () => instead);
+}
