@@ -1,0 +1,52 @@
+/**
+ * `npm run chaos -- [--kills N] [--seconds N] [--workers N] [--seed S]`: random kills, and with `--steps` kills at every named protocol step. Exit code 1 when
+ * anything was lost, doubled, damaged or stuck, with the seed and the history of what went wrong; 2 when an option is refused.
+ */
+import { randomInt } from 'node:crypto';
+
+import { ShadowError } from '../../src/errors.js';
+import { makeBuild } from './build.js';
+import { HELP, parseChaosOptions } from './options.js';
+import type * as RandomKills from './random-kills.js';
+import { killsOf, tellRound, tellRun } from './report.js';
+import type { RoundResult } from './round.js';
+import { ROUND_KINDS } from './rounds.js';
+import { runSteps } from './step-run.js';
+
+const write = (text: string): void => void process.stdout.write(`${text}\n`);
+
+async function run(args: readonly string[]): Promise<void> {
+  const kinds = ROUND_KINDS.map(({ name }) => name);
+  const options = parseChaosOptions(args, randomInt(2 ** 32 - 1), kinds);
+  if (options === 'help') {
+    write(HELP);
+    return;
+  }
+  let failed = false;
+  if (options.steps) failed = !(await runSteps({ complete: true, seed: options.seed, tell: write }));
+  const build = makeBuild({ steps: false });
+  const { killAtRandom } = await build.load<typeof RandomKills>('test/chaos/random-kills.js');
+  write(`seed ${options.seed}, ${options.workers} workers`);
+  const since = performance.now();
+  let number = 0;
+  const told = (result: RoundResult): void => {
+    write(tellRound(++number, result));
+  };
+  const results = await killAtRandom({ ...options, perRound: 100 }, told);
+  write(tellRun(results, (performance.now() - since) / 1000));
+  for (const { kind, violations } of results) {
+    if (violations.length === 0) continue;
+    failed = true;
+    write(`round ${results.length} (${kind}), after ${killsOf(results)} kills; repeat with --seed ${options.seed}:`);
+    for (const violation of violations) write(violation);
+  }
+  if (failed) process.exitCode = 1;
+}
+
+try {
+  await run(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof ShadowError) || error.code !== 'ERR_CLI_OPTION') throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,142 @@
+/**
+ * Owns one store in which one operation is interrupted, and everything that has to hold afterwards. Imports the world, audit and master.
+ */
+import { Layout } from '../../src/memory/layout.js';
+import { hashName } from '../../src/shadow/names.js';
+import { ShadowStore } from '../../src/shadow/store.js';
+import { collidingHash } from '../concurrency/colliding.js';
+import { brokenInvariants, heldLocks, takenSlots } from './audit.js';
+import type { Puppet } from './master.js';
+import { watched } from './watchdog.js';
+import type { Operation } from './operation.js';
+import {
+  built,
+  type Contents,
+  contentsOf,
+  enterWorld,
+  fateOf,
+  fillers,
+  fleeting,
+  keeper,
+  newLedger,
+  observe,
+  TYPES,
+  World,
+} from './world.js';
+
+const MAX_BYTES = 2 ** 22;
+const MAX_THREADS = 8;
+/** Variables that probes create. */
+const OF_PROBES = `${fillers[fillers.length - 1]!.id} v1 `;
+const WITH_DESTRUCTOR = [built, keeper, fleeting].map(({ id }) => `${id} v1 `);
+
+/** What the operation finds and what it leaves. */
+export interface Effect {
+  readonly before: Contents;
+  readonly after: Contents;
+}
+
+export class Stage {
+  readonly operation: Operation;
+  readonly world: World;
+  readonly ledger = newLedger();
+
+  constructor(operation: Operation) {
+    this.operation = operation;
+    observe(this.ledger);
+    const options = { maxBytes: operation.maxBytes ?? MAX_BYTES, maxThreads: MAX_THREADS, types: TYPES };
+    this.world = new World(ShadowStore.$createWithNameHash(options, operation.colliding === true ? collidingHash : hashName));
+    operation.prepare?.(this.world);
+  }
+
+  get store(): ShadowStore {
+    return this.world.store;
+  }
+
+  /** To be called before this thread works on the store: destructors may run. */
+  enter(): void {
+    observe(this.ledger);
+    enterWorld(this.world);
+  }
+
+  /** Attaches a puppet to the store, and brings it to where the operation begins. */
+  async cast(puppet: Puppet, arm: boolean, name = this.operation.name): Promise<void> {
+    const { colliding = false } = this.operation;
+    await puppet.perform({ kind: 'attach', handle: this.store.handle, ledger: this.ledger, colliding });
+    if (arm) await puppet.perform({ kind: 'arm', operation: name });
+  }
+
+  /** Whether this thread does not hear of deaths. */
+  deafen(deaf: boolean): void {
+    const { recovery } = this.store.internals;
+    if (deaf) recovery.died = () => [];
+    else delete (recovery as Partial<typeof recovery>).died; // that of its class again
+  }
+
+  /** How often the thread of a puppet has had to wait for a lock. */
+  waitsOf(puppet: Puppet): number {
+    const { words, memory } = this.store.internals;
+    return Atomics.load(words, memory.threads + puppet.slot * Layout.THREAD_WORDS + Layout.THREAD_LOCK_WAITS);
+  }
+
+  /** What anybody may do who suspects that a thread has died. */
+  recover(): void {
+    this.enter();
+    watched(`recovery after a death in "${this.operation.name}"`, () => this.store.recover());
+  }
+
+  /** What the store holds now. */
+  contents(): Contents {
+    this.enter();
+    return withoutProbes(contentsOf(this.world));
+  }
+
+  /**
+   * Everything that is wrong after the death of `victim`. Every variable has to be as before or as after the operation, or as after it if that was
+   * acknowledged; what the thread alone could have freed is gone.
+   */
+  wrongs(effect: Effect, victim: Puppet | undefined, acknowledged: boolean): string[] {
+    return watched(`the look after a death in "${this.operation.name}"`, () => this.#wrongs(effect, victim, acknowledged));
+  }
+
+  #wrongs(effect: Effect, victim: Puppet | undefined, acknowledged: boolean): string[] {
+    this.enter();
+    if (victim !== undefined) this.operation.finish?.(this.world);
+    const wrongs = [...heldLocks(this.store), ...brokenInvariants(this.store)];
+    for (const { slot, thread } of takenSlots(this.store)) {
+      if (thread === victim?.thread) wrongs.push(`slot ${slot} is still that of the dead thread`);
+    }
+    const now = this.contents();
+    const { own = () => false } = this.operation;
+    for (const key of new Set([...Object.keys(effect.before), ...Object.keys(effect.after), ...Object.keys(now)])) {
+      const allowed = acknowledged ? [effect.after[key]] : [effect.before[key], effect.after[key]];
+      if (own(key) && victim !== undefined && !acknowledged) allowed.splice(0, 2, undefined);
+      if (!allowed.includes(now[key]))
+        wrongs.push(`${key} is ${now[key] ?? 'missing'}, not ${allowed.map((one) => one ?? 'missing').join(' or ')}`);
+      const wrong = WITH_DESTRUCTOR.some((id) => key.startsWith(id)) ? this.#wrongFate(effect.before[key], now[key]) : undefined;
+      if (wrong !== undefined) wrongs.push(`${key}: ${wrong}`);
+    }
+    return wrongs;
+  }
+
+  /** A variable that is there was not destroyed; one that is gone was, once at least. */
+  #wrongFate(before: string | undefined, now: string | undefined): string | undefined {
+    const text = now ?? before;
+    if (text === undefined) return undefined;
+    const { serial } = JSON.parse(text) as { readonly serial: number };
+    const { destroyed } = fateOf(this.ledger, serial);
+    if (now !== undefined) return destroyed === 0 ? undefined : `it is there, but its destructor ran ${destroyed} times`;
+    return destroyed >= 1 ? undefined : 'it is gone, but its destructor did not run';
+  }
+
+  /** Ends the attachments of this thread. */
+  close(): void {
+    this.enter();
+    for (const other of this.world.others) other[Symbol.dispose]();
+    this.store[Symbol.dispose]();
+  }
+}
+
+function withoutProbes(contents: Contents): Contents {
+  return Object.fromEntries(Object.entries(contents).filter(([key]) => !key.startsWith(OF_PROBES)));
+}
