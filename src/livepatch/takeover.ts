@@ -19,6 +19,7 @@ export async function readTakeover(store: ShadowStore, options: CoordinatorOptio
   if (!(store instanceof ShadowStore))
     throw new ShadowError('ERR_PATCH_DECLARATION', `recover() takes the ShadowStore of a dead coordinator, not ${describe(store)}`);
   const { policy } = readOptions(options);
+  await Promise.resolve(); // the exit event that brought the caller here may have to tell the store, too
   const claim = deadClaim(store);
   store.recover(); // what its thread held: nobody reads a record that is being written
   const records = new Records(store.internals.variables, store.internals.bindings);
