@@ -9,6 +9,8 @@
  *
  * Writes PATCH_RECORD and the data of those pieces. Imports memory, table and variables.
  */
+import { crc32 } from 'node:zlib';
+
 import { invariant, ShadowError } from '../errors.js';
 import { enter } from '../memory/grace.js';
 import { Layout, type WordAddress } from '../memory/layout.js';
@@ -139,7 +141,7 @@ export class Records {
     const pieces = this.#fit(place, bytes.length, 0);
     const head = Buffer.alloc(HEAD_BYTES);
     head.writeUInt32LE(bytes.length, 0);
-    head.writeUInt32LE(checksum(bytes), 4);
+    head.writeUInt32LE(crc32(bytes), 4);
     head.writeInt32LE(number, 8);
     const all = Buffer.concat([head, bytes]);
     pieces.forEach((block, index) => {
@@ -161,7 +163,7 @@ export class Records {
       parts.push(this.#data(block).slice());
     }
     const bytes = Buffer.concat(parts).subarray(HEAD_BYTES, HEAD_BYTES + length);
-    return checksum(bytes) === head.readUInt32LE(4) ? bytes.toString() : undefined;
+    return crc32(bytes) === head.readUInt32LE(4) ? bytes.toString() : undefined;
   }
 
   /** The pieces of a place for so many bytes, made if they are not there. */
@@ -243,11 +245,4 @@ function pieceCount(bytes: number): number {
 function nextNumber(number: number): number {
   if (number <= 0) return 1;
   return number === 2 ** 31 - 1 ? 2 : number + 1;
-}
-
-/** FNV-1a over 32-bit steps of bytes: tells a torn or damaged text, not a forged one. */
-function checksum(bytes: Uint8Array): number {
-  let hash = 0x811c9dc5;
-  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
-  return hash >>> 0;
 }
