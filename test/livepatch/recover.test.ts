@@ -1,11 +1,13 @@
 /** Who may take over what: refusals, sources, pools, memory. What is taken over is proved in takeover.test.ts. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test, type TestContext } from 'node:test';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 
 import { Layout } from '../../src/memory/layout.js';
@@ -241,3 +243,10 @@ test(
     );
   },
 );
+
+test('where the operating system tells nothing, the exit event of the coordinator’s thread does', async () => {
+  const script = fileURLToPath(new URL('./fixtures/elsewhere.js', import.meta.url));
+  const preload = `data:text/javascript,Object.defineProperty(process,'platform',{value:'elsewhere'})`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import', preload, script], { timeout: 20_000 });
+  assert.equal(stdout, 'alive, then a\n');
+});
