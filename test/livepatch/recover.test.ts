@@ -16,9 +16,9 @@ import { Records } from '../../src/shadow/records.js';
 import { ShadowStore } from '../../src/shadow/store.js';
 import { defineShadowType } from '../../src/shadow/type.js';
 import { PatchCoordinator } from '../../src/pool/coordinator.js';
-import { hitsV1, hitsV2, RAISING } from './fixtures/hits.js';
+import { hitsV1, hitsV2, RAISING, sixties, sixty, sixty2 } from './fixtures/hits.js';
 import type { Errand } from './fixtures/mate.js';
-import { coded, createPool, patch, registrations } from './fixtures/setup.js';
+import { coded, createPool, hold, patch, registrations, until } from './fixtures/setup.js';
 
 const LINUX = process.platform === 'linux';
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'umbra-')));
@@ -38,12 +38,22 @@ function write(name: string, answer = name): string {
 }
 
 /** A store whose coordinator, on a worker, has done an errand and is dead, unless it is to stay. */
-async function orphan(t: TestContext, errand: Errand, stays = false): Promise<{ store: ShadowStore; worker: Worker }> {
+async function orphan(
+  t: TestContext,
+  errand: Errand,
+  stays = false,
+  between?: (store: ShadowStore) => Promise<void>,
+): Promise<{ store: ShadowStore; worker: Worker }> {
   const store = ShadowStore.create({ maxBytes: 2 ** 24, types: errand.types === true ? [hitsV1] : [] });
   if (errand.types === true) store.alloc(1, hitsV1).hits = 7;
   const worker = new Worker(new URL('./fixtures/mate.js', import.meta.url), { workerData: { umbra: store.handle, errand } });
   t.after(() => worker.terminate());
   await once(worker, 'message');
+  if (between !== undefined) {
+    await between(store);
+    worker.postMessage('go on');
+    await once(worker, 'message');
+  }
   if (!stays) await worker.terminate();
   return { store, worker };
 }
@@ -73,6 +83,53 @@ test('nobody takes over from a coordinator that lives, was closed, or never was'
   await assert.rejects(PatchCoordinator.recover(fresh), coded('ERR_PATCH_TAKEOVER', /new PatchCoordinator\(store\)/));
   await assert.rejects(PatchCoordinator.recover({} as never), coded('ERR_PATCH_DECLARATION'));
   await assert.rejects(PatchCoordinator.recover(store, { root: 3 } as never), coded('ERR_PATCH_DECLARATION'));
+});
+
+test('a sweep that migrates is ended, by the patches that know how', { skip: !LINUX }, async (t) => {
+  const { store } = await orphan(t, { scripts: [sixties('one', 1), sixties('two', 2)], variables: 3000, park: 'Migration' });
+  const { registry } = store.internals;
+  const coordinator = await recover(t, store);
+  await until('the end of the transition', () => coordinator.transition === null);
+  await until('the sweep', () => registry.versionsStored(60).length === 1);
+  for (let object = 0; object < 3000; object++) assert.equal(store.get(object, sixty2)?.hits, object);
+  assert.deepEqual(store.check().violations, []);
+});
+
+test('a collection is ended, with the destructor of the patch that was the last user', { skip: !LINUX }, async (t) => {
+  const destroyed: unknown[] = [];
+  (globalThis as { umbraLog?: unknown[] }).umbraLog = destroyed;
+  const { store } = await orphan(t, { scripts: [sixties('one', 1), sixties('none', 0)], variables: 3000, park: 'Collection' });
+  const before = store.stats().live;
+  assert.ok(before > 0 && before < 3000, `${before} are left`);
+  const coordinator = await recover(t, store);
+  const collected: object[] = [];
+  coordinator.on('collected', (event) => collected.push(event));
+  await until('the sweep', () => collected.length === 1);
+  assert.deepEqual(
+    collected.map((event) => ({ ...event, milliseconds: 0 })),
+    [{ id: 60, patch: 'one', state: null, variables: before, milliseconds: 0 }],
+  );
+  assert.equal(new Set(destroyed).size, before);
+  assert.deepEqual([store.stats().types, store.check().violations], [[], []]);
+});
+
+test('what is pinned stays so, until somebody gives it up', { skip: !LINUX }, async (t) => {
+  const held = hold();
+  const errand = { modules: ['sessions'], scripts: [sixties('one', 1)], variables: 3, force: 'one' };
+  const { store } = await orphan(t, errand, false, ({ handle }) => {
+    const bystander = new Worker(new URL('./fixtures/mortal.js', import.meta.url), { workerData: { umbra: handle, flags: held.flags } });
+    t.after(() => bystander.terminate());
+    bystander.postMessage('hold');
+    return until('the task', () => held.started() === 1);
+  });
+  const coordinator = await recover(t, store);
+  const pinned = coordinator.pinned.map(({ patch: name, reason, types }) => ({ name, reason, types }));
+  assert.deepEqual(pinned, [{ name: 'one', reason: 'the test', types: [60] }]);
+  assert.equal(store.get(2, sixty)?.hits, 2);
+  held.release();
+  coordinator.unpin('one');
+  await until('the sweep', () => store.stats().types.length === 0);
+  assert.deepEqual([coordinator.pinned, store.check().violations], [[], []]);
 });
 
 test('of several that want to take over one does', { skip: !LINUX }, async (t) => {
@@ -229,7 +286,7 @@ test(
   'a version of one of the types of the application is left again after a takeover, by whoever knows them',
   { skip: !LINUX },
   async (t) => {
-    const { store } = await orphan(t, { types: true, enable: [], script: RAISING });
+    const { store } = await orphan(t, { types: true, scripts: [RAISING] });
     const heir = ShadowStore.attach(store.handle); // which knows nothing of the application's types, as the store object that was created does
     const coordinator = await recover(t, heir, { types: [hitsV1] });
     assert.equal(heir.get(1, hitsV2)?.hits, 7);
