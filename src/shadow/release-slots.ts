@@ -42,13 +42,15 @@ export function releaseVacated(memory: Memory, thread: Thread): void {
 }
 
 /**
- * For a TYPE_LOCK whose holder died: frees slots that were opened for a version which did not come into force, and has the variables of older versions wait for
- * a whole grace period from now on, since it may not have noted when they began to be migrated.
+ * For a TYPE_LOCK whose holder died: frees slots that were opened for a version which did not come into force or that were to be freed, and has the variables of
+ * older versions wait for a whole grace period from now on, since it may not have noted when they began to be migrated.
  */
 export function dropWaitingSuccessors(memory: Memory): void {
   const { words } = memory;
   for (let slot = Layout.TYPE_SLOT_NAMES + 1; slot < Math.min(words[Layout.TYPE_HIGH]!, Layout.TYPE_SLOTS); slot++) {
-    if (isWaiting(memory, slot)) free(memory, slot);
+    // One behind no other was just about to be freed: its count is handed over already.
+    const left = typeState(memory, slot) === Layout.TYPE_STATE_MIGRATING && newerThan(memory, slot) === 0;
+    if (isWaiting(memory, slot) || left) free(memory, slot);
     else if (typeState(memory, slot) === Layout.TYPE_STATE_MIGRATING)
       words[typeAddress(memory, slot) + Layout.TYPE_DEAD_EPOCH] = retirementEpoch(words);
   }
@@ -71,6 +73,8 @@ function handOver(memory: Memory, thread: Thread, slot: TypeSlot, newer: TypeSlo
   writeTogether(thread, [
     from + Layout.TYPE_LIVE_BASE,
     words[from + Layout.TYPE_LIVE_BASE]! - count,
+    from + Layout.TYPE_MIGRATED, // with its count: nothing stands there
+    0,
     to + Layout.TYPE_LIVE_BASE,
     words[to + Layout.TYPE_LIVE_BASE]! + count,
     to + Layout.TYPE_HANDED,

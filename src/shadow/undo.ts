@@ -184,6 +184,7 @@ function takeLog(thread: Thread, blocks: Blocks, sizeClass: number, kept: WordAd
     hold(thread, kept);
     words[address + Layout.THREAD_UNDO_BLOCK] = 0;
     // step: update.log-dropped
+    words[kept + Layout.BLOCK_GENERATION] = words[kept + Layout.BLOCK_GENERATION]! | 1;
     blocks.retire(kept);
   }
   const log = blocks.take(sizeClass);

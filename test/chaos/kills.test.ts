@@ -5,6 +5,15 @@ import { seedOf } from '../concurrency/random.js';
 import { makeBuild } from './build.js';
 import type * as RandomKills from './random-kills.js';
 import { killsOf, tellRun } from './report.js';
+import { killAtSteps } from './step-run.js';
+
+test('a thread that is killed at any protocol step leaves nothing behind', async (t) => {
+  const seed = seedOf(t);
+  const { pairs, kills, unreached, wrongs } = await killAtSteps({ complete: false, seed });
+  t.diagnostic(`${kills} kills at ${pairs} pairs of operation and step`);
+  assert.deepEqual(wrongs, []);
+  assert.deepEqual(unreached, [], 'every step is reached by some operation');
+});
 
 test('threads that are killed at random moments leave nothing behind', async (t) => {
   const seed = seedOf(t);

@@ -5,6 +5,9 @@ import { Berth, readAnswer } from './berth.js';
 import { Doomed } from './doomed.js';
 import type { Order } from './order.js';
 
+/** The operation did not come by the step. */
+export class Missed extends Error {}
+
 export class Puppet extends Doomed {
   #last = 'start';
 
@@ -43,10 +46,14 @@ export class Puppet extends Doomed {
     return answer;
   }
 
-  /** Waits until it stands at the step where it was to stop. */
+  /** Waits until it stands at the step where it was to stop, or has done without coming by; true if it stands there. */
+  async reaches(): Promise<boolean> {
+    return (await this.until([Berth.PARKED, Berth.DONE, Berth.FAILED], this.#last)) === Berth.PARKED;
+  }
+
+  /** Waits until it stands at the step where it was to stop. @throws Missed if it does not come by */
   async parked(): Promise<void> {
-    const state = await this.until([Berth.PARKED, Berth.DONE, Berth.FAILED], this.#last);
-    if (state !== Berth.PARKED) throw new Error(`${this.#last} did not come by the step: ${readAnswer(this.words)}`);
+    if (!(await this.reaches())) throw new Missed(`${this.#last} did not come by the step: ${readAnswer(this.words)}`);
   }
 
   /** Has it stop at the n-th hit of a step during the orders that follow. */

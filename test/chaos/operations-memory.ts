@@ -1,8 +1,12 @@
 /** Operations that move blocks and pages between threads, lists and classes; and those that end an attachment. */
+import { LINE_CLASS } from '../../src/memory/classes.js';
+import { closeIntent, openIntent } from '../../src/memory/intent.js';
 import { Layout } from '../../src/memory/layout.js';
+import { ShadowStore } from '../../src/shadow/store.js';
+import type { AnyShadowType } from '../../src/shadow/type.js';
 import { expecting, type Operation } from './operation.js';
 import { recycle } from './operations-alloc.js';
-import { built, large, plain, type World } from './world.js';
+import { built, large, medium, plain, type World } from './world.js';
 
 const PARENT = 7;
 const MANY = 100;
@@ -14,13 +18,23 @@ function retireMany({ store }: World, first = 1000): void {
   for (let i = 0; i < MANY; i++) store.free(first + i, plain);
 }
 
-/** Creates variables until there is no memory for another one; returns how many. */
-function exhaust({ store }: World): number {
-  let count = 0;
-  expecting('ERR_SHADOW_EXHAUSTED', () => {
-    for (; ; count++) store.alloc(5000 + count, plain);
-  });
-  return count;
+/** Creates variables until there is no memory for another one, large or small. */
+export function exhaust({ store }: World, types: readonly AnyShadowType[] = [large, medium, plain]): void {
+  for (const type of types) {
+    expecting('ERR_SHADOW_EXHAUSTED', () => {
+      for (let count = 0; ; count++) store.alloc(5000 + count, type);
+    });
+  }
+}
+
+/** Moves one free line from an attachment to the global list, through one that exists for that only. */
+export function spareLine(world: World, from: ShadowStore): void {
+  const between = ShadowStore.attach(world.store.handle);
+  const hands = [from, between].map(({ internals }) => internals);
+  for (const { thread } of hands) openIntent(thread, Layout.INTENT_MEMORY, 0);
+  between.internals.variables.blocks.put(from.internals.variables.blocks.take(LINE_CLASS), LINE_CLASS);
+  for (const { thread } of hands) closeIntent(thread);
+  between[Symbol.dispose]();
 }
 
 export const memories: readonly Operation[] = [
@@ -104,11 +118,9 @@ export const memories: readonly Operation[] = [
     parents: [PARENT],
     prepare: (world) => {
       const { store } = world;
-      for (let i = 0; i < 14; i++) store.alloc(100 + i, large);
-      const count = exhaust(world);
+      exhaust(world);
       store.freeAll(large);
       for (let i = 0; i < 3; i++) store.safepoint();
-      if (count < 100) throw new Error('the store is full of something else');
     },
     run: ({ store }) => {
       store.alloc(PARENT, built, 1);

@@ -1,6 +1,6 @@
 /** Operations that leave variables where they are: reading, changing, walking, checking. */
 import type { Operation } from './operation.js';
-import { built, large, plain, type World } from './world.js';
+import { built, large, medium, plain, type World } from './world.js';
 
 const PARENT = 7;
 
@@ -49,6 +49,24 @@ export const visits: readonly Operation[] = [
     run: ({ store }) => {
       store.get(PARENT, large)?.update((draft) => {
         draft.serial = 2;
+        draft.load = new Uint8Array(9000).fill(2);
+      });
+    },
+  },
+  {
+    name: 'update of a larger variable than before',
+    parents: [PARENT],
+    prepare: ({ store }) => {
+      store.alloc(PARENT, medium);
+      store.alloc(PARENT, large).serial = 1;
+    },
+    arm: ({ store }) => {
+      store.get(PARENT, medium)?.update((draft) => {
+        draft.load = new Uint8Array(3000).fill(1);
+      });
+    },
+    run: ({ store }) => {
+      store.get(PARENT, large)?.update((draft) => {
         draft.load = new Uint8Array(9000).fill(2);
       });
     },

@@ -34,7 +34,7 @@ onStep((step) => {
 
 function obey(order: Order): string {
   if (order.kind === 'attach') {
-    observe(order.ledger);
+    observe(order.handle, order.ledger);
     world = World.attach(order.handle, order.colliding);
     words[Berth.SLOT] = world.store.internals.slot + 1;
     return '';

@@ -27,7 +27,8 @@ export function tellRun(results: readonly RoundResult[], seconds: number): strin
     `${kills} random kills in ${results.length} rounds, ${seconds.toFixed(0)} s (${(kills / seconds).toFixed(1)} per second)`,
     `${sum((result) => result.operations)} operations, each judged; ${sum((result) => result.holders)} threads died with a lock that was still held at their exit event`,
     `from the exit event, ms (median / 99 % / most):`,
-    `  until everything is recovered   ${percentiles(latencies.map(({ recovered }) => recovered))}`,
+    `  until its locks are free        ${percentiles(latencies.map(({ unlocked }) => unlocked))}`,
+    `  until everything is given back  ${percentiles(latencies.map(({ recovered }) => recovered))}`,
     `  until all others have moved on  ${percentiles(moved)}  (where a lock was held)`,
     violations === 0 ? 'verdict: no violation' : `verdict: ${violations} VIOLATIONS`,
   ].join('\n');

@@ -32,7 +32,9 @@ export interface RoundKind {
 
 /** How long it took from an exit event on, ms. */
 export interface Latency {
-  /** Until recovery had released all that the dead thread held. */
+  /** Until all locks of the dead thread were free. */
+  readonly unlocked: number;
+  /** Until everything else that it had was given back as well. */
   readonly recovered: number;
   /** Until all other threads had begun something new; undefined if the death held nobody up. */
   readonly moved: number | undefined;
@@ -54,6 +56,7 @@ export interface RoundResult {
 interface Exit {
   readonly heard: number;
   readonly held: boolean;
+  readonly unlocked: number;
   readonly recovered: number;
 }
 
@@ -168,13 +171,18 @@ export class Round {
     crowd.bury(victim);
     if (exit.held) this.#holders++;
     await crowd.moved();
-    this.#latencies.push({ recovered: exit.recovered - exit.heard, moved: exit.held ? performance.now() - exit.heard : undefined });
+    this.#latencies.push({
+      unlocked: exit.unlocked - exit.heard,
+      recovered: exit.recovered - exit.heard,
+      moved: exit.held ? performance.now() - exit.heard : undefined,
+    });
   }
 
   /** Has every exit event that reaches the store noted, with what the dead thread held at that moment. */
   #listen(): void {
     const { recovery } = this.store.internals;
     const died = recovery.died.bind(recovery);
+    const settle = recovery.settle.bind(recovery);
     recovery.onReport = (report) => {
       const { thread, slot, failures } = report;
       this.#events.push(`recovered: ${JSON.stringify(report)}`);
@@ -186,8 +194,14 @@ export class Round {
       const heard = performance.now();
       const slots = takenSlots(this.store).filter((one) => one.thread === thread);
       const held = slots.some(({ slot }) => heldLocks(this.store).some((lock) => lock.endsWith(` slot ${slot}`)));
+      let unlocked = 0;
+      recovery.settle = () => {
+        unlocked = performance.now(); // what was repaired before has no lock any more
+        return settle();
+      };
       const reports = died(thread);
-      this.#exits.set(thread, { heard, held, recovered: performance.now() });
+      recovery.settle = settle;
+      this.#exits.set(thread, { heard, held, unlocked, recovered: performance.now() });
       return reports;
     };
   }

@@ -2,30 +2,17 @@
  * Owns one store in which one operation is interrupted, and everything that has to hold afterwards. Imports the world, audit and master.
  */
 import { Layout } from '../../src/memory/layout.js';
-import { hashName } from '../../src/shadow/names.js';
+import { isSlotGone, osThreadOf, threadSlotAddress, threadState } from '../../src/memory/threads.js';
 import { ShadowStore } from '../../src/shadow/store.js';
-import { collidingHash } from '../concurrency/colliding.js';
 import { brokenInvariants, heldLocks, takenSlots } from './audit.js';
 import type { Puppet } from './master.js';
 import { watched } from './watchdog.js';
 import type { Operation } from './operation.js';
-import {
-  built,
-  type Contents,
-  contentsOf,
-  enterWorld,
-  fateOf,
-  fillers,
-  fleeting,
-  keeper,
-  newLedger,
-  observe,
-  TYPES,
-  World,
-} from './world.js';
+import { built, type Contents, contentsOf, fateOf, hashOf, fillers, fleeting, keeper, newLedger, observe, TYPES, World } from './world.js';
 
 const MAX_BYTES = 2 ** 22;
 const MAX_THREADS = 8;
+const VANISHING_MILLISECONDS = 5000;
 /** Variables that probes create. */
 const OF_PROBES = `${fillers[fillers.length - 1]!.id} v1 `;
 const WITH_DESTRUCTOR = [built, keeper, fleeting].map(({ id }) => `${id} v1 `);
@@ -40,23 +27,20 @@ export class Stage {
   readonly operation: Operation;
   readonly world: World;
   readonly ledger = newLedger();
+  /** Threads that died before the operation. */
+  readonly #corpses = new Set<number>();
 
   constructor(operation: Operation) {
     this.operation = operation;
-    observe(this.ledger);
     const options = { maxBytes: operation.maxBytes ?? MAX_BYTES, maxThreads: MAX_THREADS, types: TYPES };
-    this.world = new World(ShadowStore.$createWithNameHash(options, operation.colliding === true ? collidingHash : hashName));
+    const store = ShadowStore.$createWithNameHash(options, hashOf(operation.colliding === true));
+    observe(store.handle, this.ledger);
+    this.world = new World(store);
     operation.prepare?.(this.world);
   }
 
   get store(): ShadowStore {
     return this.world.store;
-  }
-
-  /** To be called before this thread works on the store: destructors may run. */
-  enter(): void {
-    observe(this.ledger);
-    enterWorld(this.world);
   }
 
   /** Attaches a puppet to the store, and brings it to where the operation begins. */
@@ -68,9 +52,25 @@ export class Stage {
 
   /** Whether this thread does not hear of deaths. */
   deafen(deaf: boolean): void {
-    const { recovery } = this.store.internals;
-    if (deaf) recovery.died = () => [];
-    else delete (recovery as Partial<typeof recovery>).died; // that of its class again
+    for (const store of [this.store, ...this.world.others]) {
+      const { recovery } = store.internals;
+      if (deaf) recovery.died = () => [];
+      else delete (recovery as Partial<typeof recovery>).died; // that of its class again
+    }
+  }
+
+  /** What happens when the exit event of a thread comes. */
+  hear(thread: number): void {
+    watched(`recovery after an exit in "${this.operation.name}"`, () => this.store.internals.recovery.died(thread));
+  }
+
+  /** Whether a puppet has a thread slot. */
+  isTaken(puppet: Puppet): boolean {
+    return takenSlots(this.store).some(({ thread }) => thread === puppet.thread);
+  }
+
+  buried(puppet: Puppet): void {
+    this.#corpses.add(puppet.thread);
   }
 
   /** How often the thread of a puppet has had to wait for a lock. */
@@ -79,15 +79,34 @@ export class Stage {
     return Atomics.load(words, memory.threads + puppet.slot * Layout.THREAD_WORDS + Layout.THREAD_LOCK_WAITS);
   }
 
-  /** What anybody may do who suspects that a thread has died. */
-  recover(): void {
-    this.enter();
-    watched(`recovery after a death in "${this.operation.name}"`, () => this.store.recover());
+  /** Resolves when the operating system knows nothing of a puppet any more, which may be a moment after its exit event. */
+  async gone(puppet: Puppet): Promise<void> {
+    const { words, memory } = this.store.internals;
+    const address = threadSlotAddress(memory, puppet.slot);
+    const deadline = performance.now() + VANISHING_MILLISECONDS;
+    while (osThreadOf(words, address) !== 0 && threadState(words, address) !== Layout.THREAD_FREE && !isSlotGone(words, address)) {
+      if (performance.now() > deadline) throw new Error('the operating system does not forget a dead thread');
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+
+  /**
+   * What anybody may do who suspects that threads have died, until their slots are free. Once may be too early: the operating system may know a thread for a
+   * moment after its exit event, and so the one that was settling another.
+   */
+  async recover(victim: Puppet): Promise<void> {
+    const deadline = performance.now() + VANISHING_MILLISECONDS;
+    for (;;) {
+      watched(`recovery after a death in "${this.operation.name}"`, () => this.store.recover());
+      const left = this.isTaken(victim) || takenSlots(this.store).some(({ thread }) => this.#corpses.has(thread));
+      const unsettled = Atomics.load(this.store.internals.words, Layout.DEAD_SLOTS) !== 0;
+      if ((!left && !unsettled) || performance.now() > deadline) return;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
   }
 
   /** What the store holds now. */
   contents(): Contents {
-    this.enter();
     return withoutProbes(contentsOf(this.world));
   }
 
@@ -100,11 +119,10 @@ export class Stage {
   }
 
   #wrongs(effect: Effect, victim: Puppet | undefined, acknowledged: boolean): string[] {
-    this.enter();
     if (victim !== undefined) this.operation.finish?.(this.world);
     const wrongs = [...heldLocks(this.store), ...brokenInvariants(this.store)];
     for (const { slot, thread } of takenSlots(this.store)) {
-      if (thread === victim?.thread) wrongs.push(`slot ${slot} is still that of the dead thread`);
+      if (thread === victim?.thread || this.#corpses.has(thread)) wrongs.push(`slot ${slot} is still that of the dead thread`);
     }
     const now = this.contents();
     const { own = () => false } = this.operation;
@@ -131,7 +149,6 @@ export class Stage {
 
   /** Ends the attachments of this thread. */
   close(): void {
-    this.enter();
     for (const other of this.world.others) other[Symbol.dispose]();
     this.store[Symbol.dispose]();
   }

@@ -8,7 +8,7 @@ import { ShadowStore } from '../../src/shadow/store.js';
 import { Berth } from './berth.js';
 import { OPERATIONS, operationNamed } from './catalogue.js';
 import { Company } from './doomed.js';
-import { Puppet } from './master.js';
+import { Missed, Puppet } from './master.js';
 import { type Operation, probe } from './operation.js';
 import { type Effect, Stage } from './stage.js';
 import type { Contents } from './world.js';
@@ -46,6 +46,7 @@ export interface Outcome {
 
 const PUPPET = fileURLToPath(new URL('./puppet.cjs', import.meta.url));
 const STARTED_AHEAD = 3;
+const ATTEMPTS = 5;
 /** A probe that takes longer is stuck. */
 const PROBE_MILLISECONDS = 15_000;
 
@@ -111,14 +112,33 @@ export class Lane {
     await dead.parked();
     stage.deafen(true);
     await dead.kill();
+    await stage.gone(dead);
+    stage.buried(dead);
   }
 
   async kill(kill: Kill): Promise<Outcome> {
     try {
-      return kill.role === 'holder' ? await this.#killHolder(kill) : await this.#killOther(kill);
+      if (kill.role === 'holder') return await this.#killHolderSoon(kill);
+      // What a bystander holds, or holds back, may keep the operation from the step: then it is one that holds back nothing.
+      return (
+        (kill.pair.operation.maxBytes === undefined ? await this.#killOther(kill, true) : undefined) ??
+        (await this.#killOther(kill, false)) ?? { wrongs: [], waited: false }
+      );
     } catch (error) {
       await this.#dismiss(); // it may be stuck
       return { wrongs: [error instanceof Error ? error.message : String(error)], waited: false };
+    }
+  }
+
+  /** The death that an operation is to find may be found by others first: by the main thread, which waits for memory. Then it is tried again. */
+  async #killHolderSoon(kill: Kill): Promise<Outcome> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#killHolder(kill);
+      } catch (error) {
+        if (!(error instanceof Missed) || attempt === ATTEMPTS || kill.pair.operation.corpse === undefined) throw error;
+        await this.#dismiss();
+      }
     }
   }
 
@@ -135,8 +155,8 @@ export class Lane {
       stage.deafen(false);
       victim.stopAt(step, hit, FATES[fate]);
       victim.order({ kind: 'run', operation: operation.name });
+      await victim.parked();
       if (fate !== 'terminate') await victim.exited;
-      else await victim.parked();
       if (news === 'waiter') {
         helper.order({ kind: 'probe', operation: operation.name });
         waited = await waitsOrEnds(stage, helper);
@@ -146,7 +166,6 @@ export class Lane {
         this.#probeHere(stage);
         await victim.exited;
       } else if (news === 'event') {
-        stage.enter();
         await victim.kill(); // the exit event tells the store of it
         helper.order({ kind: 'probe', operation: operation.name });
       } else {
@@ -155,7 +174,10 @@ export class Lane {
       }
       if (news !== 'main') await helper.finished();
       await victim.exited;
-      if (news !== 'event') stage.recover();
+      // The exit event alone has to do, unless the thread had not said yet who it is, or was recovering others itself.
+      const told = news === 'event' && operation.corpse === undefined && !this.#steps[step]!.startsWith('claim.');
+      if (told && stage.isTaken(victim)) throw new Error('the exit event did not recover the thread');
+      await stage.recover(victim);
     } finally {
       await victim.kill();
     }
@@ -166,7 +188,7 @@ export class Lane {
   }
 
   /** Kills a thread that waits for the one at the step, or one that stands by; that one goes on afterwards. */
-  async #killOther({ pair, hit, role, news }: Kill): Promise<Outcome> {
+  async #killOther({ pair, hit, role, news }: Kill, lingers: boolean): Promise<Outcome | undefined> {
     const { operation, effect, step } = pair;
     const stage = new Stage(operation);
     await this.#layCorpse(stage);
@@ -174,32 +196,35 @@ export class Lane {
     await stage.cast(helper, true);
     const victim = await this.#company.next();
     let waited = false;
+    let reached = false;
     try {
       await stage.cast(victim, false);
-      if (role === 'bystander') await victim.perform({ kind: 'linger' });
+      if (role === 'bystander' && lingers) await victim.perform({ kind: 'linger' });
       helper.stopAt(step, hit);
       helper.order({ kind: 'run', operation: operation.name });
-      await helper.parked();
-      if (role === 'waiter') {
+      reached = await helper.reaches();
+      if (role === 'waiter' && reached) {
         victim.order({ kind: 'probe', operation: operation.name });
         waited = await waitsOrEnds(stage, victim);
       }
     } finally {
+      stage.deafen(true); // this thread would wait for what the parked one holds, and nobody could let that go on
       await victim.kill();
     }
     stage.deafen(false);
-    helper.resume();
+    if (reached) helper.resume();
     await helper.finished();
-    if (news !== 'event') stage.recover();
+    helper.stopAt(0, 0);
+    if (news === 'event') stage.hear(victim.thread);
+    await stage.recover(victim);
     const wrongs = stage.wrongs(effect, victim, operation.corpse === undefined);
     await helper.perform({ kind: 'detach' });
     stage.close();
-    return { wrongs, waited };
+    return reached || wrongs.length > 0 ? { wrongs, waited } : undefined;
   }
 
   /** The main thread does what may wait for the dead one, before any event can tell it of the death. */
   #probeHere(stage: Stage): void {
-    stage.enter();
     watched(`the main thread waits after a death in "${stage.operation.name}"`, () => {
       probe(stage.operation, stage.world);
     });

@@ -5,26 +5,33 @@
 import { Layout } from '../../src/memory/layout.js';
 import { attachMemory, type StoreHandle } from '../../src/memory/reservation.js';
 import { bytes } from '../../src/shadow/fields.js';
-import { hashName } from '../../src/shadow/names.js';
+import { hashName, type NameHash } from '../../src/shadow/names.js';
 import type { Parent } from '../../src/shadow/objects.js';
 import { ShadowStore } from '../../src/shadow/store.js';
+import type { View } from '../../src/shadow/view.js';
 import { type AnyShadowType, defineShadowType } from '../../src/shadow/type.js';
 import { collidingHash } from '../concurrency/colliding.js';
 
 /** Serial numbers are below this. */
 export const SERIALS = 1024;
 const DESTROYED = SERIALS;
+const NAME_SEED = 12345;
 const LEDGER_WORDS = 2 * SERIALS;
 
-let ledger = new Int32Array(new SharedArrayBuffer(LEDGER_WORDS * 4));
+/** Of each store: its ledger, and the store as this thread has it. */
+const places = new WeakMap<SharedArrayBuffer, { ledger: Int32Array; world?: World }>();
+
+function placeOf(view: View): { readonly ledger: Int32Array; readonly world?: World } {
+  return places.get(view.$binding.memory.buffer) ?? { ledger: new Int32Array(LEDGER_WORDS) };
+}
 
 export function newLedger(): SharedArrayBuffer {
   return new SharedArrayBuffer(LEDGER_WORDS * 4);
 }
 
-/** Sets the ledger that constructors and destructors of this thread write from now on. */
-export function observe(buffer: SharedArrayBuffer): void {
-  ledger = new Int32Array(buffer);
+/** Sets the ledger that constructors and destructors of this thread write for a store. */
+export function observe({ buffer }: StoreHandle, ledger: SharedArrayBuffer): void {
+  places.set(buffer, { ledger: new Int32Array(ledger) });
 }
 
 /** How often the constructor and the destructor of a serial number have finished. */
@@ -47,25 +54,28 @@ export const built = defineShadowType({
     // step: body.constructor
     view.a = view.serial * 2;
     view.b = view.serial * 3;
-    Atomics.add(ledger, view.serial, 1);
+    Atomics.add(placeOf(view).ledger, view.serial, 1);
   },
   dtor(_parent, view) {
     // step: body.destructor
-    Atomics.add(ledger, DESTROYED + view.serial, 1);
+    Atomics.add(placeOf(view).ledger, DESTROYED + view.serial, 1);
   },
 });
 
 /** Few of them fill a page. */
 export const large = defineShadowType({ id: 3, fields: { serial: 'u32', load: bytes(9000) } });
 
+/** Too large for the log in a thread slot, and smaller than `large`. */
+export const medium = defineShadowType({ id: 9, fields: { serial: 'u32', load: bytes(3000) } });
+
 /** Its destructor frees the `built` variable of the same parent. */
 export const keeper = defineShadowType({
   id: 4,
   fields: FIELDS,
   dtor(parent, view) {
-    current?.store.free(parent, built);
+    placeOf(view).world?.store.free(parent, built);
     // step: body.keeper
-    Atomics.add(ledger, DESTROYED + view.serial, 1);
+    Atomics.add(placeOf(view).ledger, DESTROYED + view.serial, 1);
   },
 });
 
@@ -101,7 +111,7 @@ export const fleeting = defineShadowType({
   id: 6,
   fields: FIELDS,
   dtor(_parent, view) {
-    Atomics.add(ledger, DESTROYED + view.serial, 1);
+    Atomics.add(placeOf(view).ledger, DESTROYED + view.serial, 1);
   },
 });
 
@@ -122,15 +132,14 @@ export const fillers = Array.from({ length: 12 }, (_, i) => defineShadowType({ i
 export const ballast = defineShadowType({ id: 8, fields: { serial: 'u32' } });
 
 /** What a store of the catalogue is created with. */
-export const TYPES: readonly AnyShadowType[] = [plain, built, large, keeper, moving1, refusing, ballast, ...fillers];
+export const TYPES: readonly AnyShadowType[] = [plain, built, medium, large, keeper, moving1, refusing, ballast, ...fillers];
 /** All that may be found in it. */
-const FOUND: readonly AnyShadowType[] = [plain, built, large, keeper, moving1, moving2, moving3, fleeting, refusing, ...fillers];
+const FOUND: readonly AnyShadowType[] = [plain, built, medium, large, keeper, moving1, moving2, moving3, fleeting, refusing, ...fillers];
 
-let current: World | undefined;
-
-/** Sets the world that destructors of this thread work on. */
-export function enterWorld(world: World): void {
-  current = world;
+/** The hash of strings that all threads of a store use: the same in every store, so that an operation comes by the same steps. */
+export function hashOf(colliding: boolean): NameHash {
+  const hash = colliding ? collidingHash : hashName;
+  return (name) => hash(name, NAME_SEED);
 }
 
 /** A store as one thread sees it. */
@@ -143,11 +152,12 @@ export class World {
 
   constructor(store: ShadowStore) {
     this.store = store;
-    enterWorld(this);
+    const place = places.get(store.handle.buffer);
+    if (place !== undefined) place.world = this;
   }
 
   static attach(handle: StoreHandle, colliding: boolean): World {
-    return new World(ShadowStore.$open(attachMemory(handle), colliding ? collidingHash : hashName));
+    return new World(ShadowStore.$open(attachMemory(handle), hashOf(colliding)));
   }
 
   /** A second attachment of this thread, which stays inside its grace epoch until it is disposed. */
