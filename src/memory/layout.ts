@@ -56,9 +56,6 @@ export const enum Layout {
    * type it knows has changed since.
    */
   TYPE_EPOCH = 17,
-  /** Live entries over all buckets; threads add their differences in batches of ENTRY_BATCH, so it is off by that much per thread. */
-  ENTRY_COUNT = 20,
-  ENTRY_BATCH = 8,
   /** Line 2: the grace epoch: odd, counts by 2, wraps. Advanced by compare-exchange when no thread is still in an older one. */
   GRACE_EPOCH = 32,
   /** 1 after an allocation failed: threads give freed blocks to the global lists at once. 0 again once a page was found. */
@@ -71,9 +68,15 @@ export const enum Layout {
   PAGE_FLOOR = 50, // lowest page handed out for blocks; pages at or above it are in use or on the free-page list
   FREE_PAGE_HEAD = 51, // page index of the first free page, 0 = none; linked through PAGE_NEXT
   FREE_PAGE_COUNT = 52,
-  /** Line 4: GROW_LOCK is held for the length of one split. */
+  /** Line 4: GROW_LOCK guards the rest of its line. It is held while a thread adds to the number of entries, and for the splits that follow. */
   GROW_LOCK = 64,
   SPLIT_TARGET = 65, // index of the bucket being made + 1, 0 = none; below BUCKET_COUNT once it is published. Recovery reads this
+  /**
+   * Entries over all buckets, as far as their threads have added them: at every moment the sum of all TYPE_LIVE_BASE and all THREAD_ENTRIES_ADDED. Threads add
+   * in batches of ENTRY_BATCH, so it is off by about that much per thread.
+   */
+  ENTRY_COUNT = 66,
+  ENTRY_BATCH = 8,
   /** Line 5: locks that are rarely taken, and what they guard. */
   TYPE_LOCK = 80, // all type slots
   THREAD_LOCK = 81, // the orphan list
@@ -138,7 +141,7 @@ export const enum Layout {
   TYPE_ID = 1, // as uint32
   TYPE_SIZE = 2, // bytes of data
   TYPE_REGISTRATIONS = 3, // how many (owner, object) keep the id alive
-  TYPE_LIVE_BASE = 4, // live variables counted by threads that left; Atomics.add
+  TYPE_LIVE_BASE = 4, // live variables counted by threads that left; under TYPE_LOCK
   TYPE_DEAD_EPOCH = 5, // grace epoch in which the slot was freed (not reused before it has passed) or its version was replaced
   TYPE_FLAGS = 6,
   TYPE_VERSION = 7, // version of the variables in this slot, as uint32
@@ -181,7 +184,7 @@ export const enum Layout {
   THREAD_FREED = 17,
   THREAD_RECLAIMED = 18,
   THREAD_SPLITS = 19,
-  THREAD_ENTRY_DELTA = 28, // entries inserted minus removed since the last addition to ENTRY_COUNT
+  THREAD_ENTRY_DELTA = 28, // entries inserted minus removed since the last addition to ENTRY_COUNT; after a death the counters by type tell
   /** Livepatch, see livepatch/agent.ts. Written by the owner with Atomics, read by the coordinator. */
   THREAD_AGENT = 20, // THREAD_GENERATION of the claim for which a patch agent answers; cleared by the coordinator after exit
   THREAD_PATCH_EPOCH = 21, // the PATCH_EPOCH that the thread has acted on
@@ -197,7 +200,8 @@ export const enum Layout {
   THREAD_UNDO_LENGTH = 32, // words of the log
   THREAD_UNDO_BLOCK = 33, // block that the thread keeps for logs that are too long for THREAD_UNDO_LOG, 0 = none
   THREAD_SETTLED = 34, // 1 in a dead slot of which nothing is left but what others have to do: destructors, variables of objects
-  THREAD_HELD = 35, // TYPE_LOCK or NAME_LOCK while the thread holds it or waits for it: a waiter reads this
+  THREAD_HELD = 35, // TYPE_LOCK, NAME_LOCK or GROW_LOCK while the thread holds it, tries it or waits for it: a waiter reads this
+  THREAD_ENTRIES_ADDED = 36, // what the thread has added to ENTRY_COUNT of the entries that its counters by type tell
   PATCH_NOT_RUNNING = -1,
   PATCH_MIXED = -2, // tasks of two versions are in flight: a pinned switch is under way
   /**

@@ -5,9 +5,9 @@
  * *Variable locks* (BLOCK_LOCK): owner in bits 0–9, a version in bits 10–30 that every release raises, bit 31 as above. The version
  * makes the word a seqlock: a reader that sees the same version and no owner before and after has read one consistent state.
  *
- * Rules of order, all of them: variable lock before bucket lock before class or space lock; TYPE_LOCK and GROW_LOCK before bucket locks, and
- * GROW_LOCK, outside check(), only ever tried, not waited for; nobody waits for a variable lock while holding any other lock (a second one is only ever
- * tried). Hence no cycle.
+ * Rules of order, all of them: variable lock before bucket lock before class or space lock; TYPE_LOCK before GROW_LOCK before bucket locks, and
+ * GROW_LOCK only ever tried by a thread at work; nobody waits for a variable lock while holding any other lock (a second one is only ever tried). Hence no
+ * cycle.
  *
  * Every wait is timed: a thread that is terminated while it is being woken takes the wake with it, and the owner of a lock may die. After each wait in vain
  * `onStalled` looks whether the owner still exists, and recovers what it held if not (recovery/); it throws where waiting is hopeless.
@@ -55,6 +55,14 @@ export function acquireNoted(thread: Thread, lock: WordAddress): void {
     thread.words[thread.address + Layout.THREAD_HELD] = 0; // waiting is hopeless
     throw error;
   }
+}
+
+/** The same for a lock that may be taken; whether it was free. */
+export function tryAcquireNoted(thread: Thread, lock: WordAddress): boolean {
+  thread.words[thread.address + Layout.THREAD_HELD] = lock;
+  if (tryAcquire(thread, lock)) return true;
+  thread.words[thread.address + Layout.THREAD_HELD] = 0;
+  return false;
 }
 
 export function releaseNoted(thread: Thread, lock: WordAddress): void {

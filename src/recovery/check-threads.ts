@@ -1,16 +1,18 @@
 /**
  * Owns the proof of what must hold of thread slots: one that nobody has is empty, the others hold what their thread can have written. Reads while all bucket
- * locks are held and no thread moves blocks; imports memory, holders, violations.
+ * locks are held and no thread moves blocks; imports memory, shadow, violations.
  */
 import { CLASS_BLOCK_WORDS } from '../memory/classes.js';
 import { Layout, type ThreadSlot, type WordAddress } from '../memory/layout.js';
 import { ownOsThread } from '../memory/os-threads.js';
 import type { Memory } from '../memory/reservation.js';
 import { stateWord, threadSlotAddress, threadState } from '../memory/threads.js';
+import { countedByType } from '../shadow/counters.js';
+import { typeAddress } from '../shadow/slots.js';
 import { Findings } from './violations.js';
 
 /** Inserted and removed entries that a thread may not have counted yet: those of one bucket, their names, and one of its own. */
-export const UNCOUNTED_ENTRIES = 32;
+const UNCOUNTED_ENTRIES = 32;
 
 /** `self` is the slot of the thread that checks. */
 export function checkThreads(memory: Memory, self: ThreadSlot, findings: Findings): void {
@@ -42,6 +44,8 @@ export const EMPTY: readonly (readonly [number, string])[] = [
   [Layout.THREAD_JOURNAL_COUNT, 'a change of several words'],
   [Layout.THREAD_SETTLED, 'been settled'],
   [Layout.THREAD_HELD, 'a lock'],
+  [Layout.THREAD_ENTRIES_ADDED, 'added entries'],
+  [Layout.THREAD_ENTRY_DELTA, 'entries to add'],
 ];
 
 /** A thread may attach at any time, and what it writes then is no fault of the free slot. */
@@ -96,6 +100,12 @@ function checkClaimed(memory: Memory, slot: ThreadSlot, address: WordAddress, is
   if (isSelf && at(Layout.THREAD_STATE) !== stateWord(Layout.THREAD_LIVE, ownOsThread().id))
     report(Layout.THREAD_STATE, 'belongs to this thread and says another');
   if (slot >= words[Layout.THREAD_HIGH]!) report(Layout.THREAD_STATE, 'is in use and lies behind the end of those that are');
+  const added = addedByCounts(memory, slot);
+  if (added !== undefined)
+    report(
+      Layout.THREAD_ENTRIES_ADDED,
+      `should have added ${added} entries by what it counts of each type and has not added yet, and has added`,
+    );
   const epoch = Atomics.load(words, address + Layout.THREAD_EPOCH);
   if (epoch !== 0 && ((epoch & 1) === 0 || ((Atomics.load(words, Layout.GRACE_EPOCH) - epoch) | 0) < 0))
     report(Layout.THREAD_EPOCH, 'is inside an epoch that there is not yet');
@@ -116,15 +126,19 @@ function checkClaimed(memory: Memory, slot: ThreadSlot, address: WordAddress, is
 
 const MOST_INTENT: number = Layout.INTENT_CHECK;
 
-/** Entries that stand in the table by what the threads have counted, and how far off that may be while other threads are between a change and its count. */
-export function countedEntries(memory: Memory, self: ThreadSlot): { readonly entries: number; readonly tolerance: number } {
-  const { words, maxThreads } = memory;
-  let entries = Atomics.load(words, Layout.ENTRY_COUNT);
-  let tolerance = 0;
-  for (let slot = 0; slot < maxThreads; slot++) {
-    const address = threadSlotAddress(memory, slot);
-    entries += words[address + Layout.THREAD_ENTRY_DELTA]!;
-    if (slot !== self && threadState(memory.words, address) !== Layout.THREAD_FREE) tolerance += UNCOUNTED_ENTRIES;
-  }
-  return { entries, tolerance };
+/** What a thread in use has to have added to ENTRY_COUNT, if that is not what its slot says: it may be between a change and its count. */
+export function addedByCounts(memory: Memory, slot: ThreadSlot): number | undefined {
+  const { words } = memory;
+  const address = threadSlotAddress(memory, slot);
+  const added = (countedByType(memory, slot) - words[address + Layout.THREAD_ENTRY_DELTA]!) | 0;
+  return Math.abs(added - words[address + Layout.THREAD_ENTRIES_ADDED]!) > UNCOUNTED_ENTRIES ? added : undefined;
+}
+
+/** What ENTRY_COUNT has to be, while TYPE_LOCK and GROW_LOCK are held. */
+export function addedEntries(memory: Memory): number {
+  const { words } = memory;
+  let entries = 0;
+  for (let slot = 0; slot < Layout.TYPE_SLOTS; slot++) entries += words[typeAddress(memory, slot) + Layout.TYPE_LIVE_BASE]!;
+  for (let slot = 0; slot < memory.maxThreads; slot++) entries += words[threadSlotAddress(memory, slot) + Layout.THREAD_ENTRIES_ADDED]!;
+  return entries | 0;
 }

@@ -20,7 +20,7 @@ import { Chains } from './check-chains.js';
 import { checkHeader } from './check-header.js';
 import { Lists } from './check-lists.js';
 import { AllLocks, countedBuckets } from './check-locks.js';
-import { checkThreads, countedEntries } from './check-threads.js';
+import { addedEntries, checkThreads } from './check-threads.js';
 import { checkTypes } from './check-types.js';
 import { isOwnThread } from './holders.js';
 import { mendStore } from './mend.js';
@@ -178,7 +178,7 @@ export class Check {
     checkHeader(this.#thread, this.#variables.objects.names, this.#holds, findings);
     chains.walk();
     const entries = census.count(Place.LINKED);
-    this.#entries(entries);
+    this.#entries();
     findings.join(this.#lists());
     checkThreads(this.#memory, this.#thread.slot, findings);
     checkTypes(this.#memory, chains.linked, chains.leftOvers, findings);
@@ -204,10 +204,14 @@ export class Check {
   }
 
   /** The count by which the table grows. */
-  #entries(found: number): void {
-    const { entries, tolerance } = countedEntries(this.#memory, this.#thread.slot);
-    if (Math.abs(entries - found) > tolerance)
-      this.#findings.add('count', Layout.ENTRY_COUNT, () => `${entries} entries are counted, ${found} stand in the table`);
+  #entries(): void {
+    const entries = addedEntries(this.#memory);
+    if (this.#words[Layout.ENTRY_COUNT] !== entries)
+      this.#findings.add(
+        'count',
+        Layout.ENTRY_COUNT,
+        () => `${this.#words[Layout.ENTRY_COUNT]} entries are counted, and threads have added ${entries}`,
+      );
   }
 
   /** All lists of all threads and the global ones, read while every thread was at rest throughout. */

@@ -104,7 +104,6 @@ function mendFree(mending: Mending, slot: ThreadSlot, address: WordAddress): voi
   }
   for (let word = 0; word < Layout.THREAD_DESTROYING_WORDS; word++) empty(address + Layout.THREAD_DESTROYING + word);
   for (let type = 0; type < Layout.TYPE_SLOTS; type++) empty(memory.counters + slot * Layout.COUNTER_WORDS_PER_THREAD + type);
-  if (Math.abs(words[address + Layout.THREAD_ENTRY_DELTA]!) >= MOST_UNCOUNTED) empty(address + Layout.THREAD_ENTRY_DELTA);
   const sequence = address + Layout.THREAD_INTENT_SEQUENCE;
   if ((words[sequence]! & 1) !== 0) mending.set('thread', sequence, (words[sequence]! + 1) | 0, `the intent of thread slot ${slot}`);
 }

@@ -7,6 +7,7 @@ import type { Memory } from '../memory/reservation.js';
 import { threadState, threadSlotAddress } from '../memory/threads.js';
 import { PIECE_BYTES } from '../shadow/records.js';
 import { createdCount, newerThan, standingCount, typeAddress, typeHigh, typeState } from '../shadow/slots.js';
+import { addedByCounts, addedEntries } from './check-threads.js';
 import { agrees, entriesOf, linesOf } from './evidence.js';
 import type { Mending } from './repairs.js';
 
@@ -145,7 +146,7 @@ function adoptOlder(mending: Mending, slot: TypeSlot): void {
 }
 
 /** Every count comes to what was found. Of counts that lie with threads the difference goes to the slot. */
-export function mendCounts(mending: Mending, linked: Readonly<Float64Array>, leftOvers: Readonly<Float64Array>, entries: number): void {
+export function mendCounts(mending: Mending, linked: Readonly<Float64Array>, leftOvers: Readonly<Float64Array>): void {
   const { memory, words } = mending;
   dropImpossible(mending);
   for (let slot = 0; slot < Layout.TYPE_SLOTS; slot++) {
@@ -165,7 +166,7 @@ export function mendCounts(mending: Mending, linked: Readonly<Float64Array>, lef
     if (words[typeAddress(memory, slot) + Layout.TYPE_PREVIOUS] !== 0 && newerThan(memory, slot) === 0)
       mendChain(mending, slot, linked, leftOvers);
   }
-  mendEntryCount(mending, entries);
+  mendEntryCount(mending);
 }
 
 /** Counts that no store ever comes to would make the others overflow. All of them stand still while every bucket is locked. */
@@ -202,18 +203,14 @@ function mendChain(mending: Mending, head: TypeSlot, linked: Readonly<Float64Arr
   }
 }
 
-/** The count by which the table grows; other threads may be about to add to it. */
-function mendEntryCount(mending: Mending, entries: number): void {
-  const { memory, words } = mending;
-  let counted = Atomics.load(words, Layout.ENTRY_COUNT);
-  let others = 0;
+/** The count by which the table grows. A thread at work may add to what it has not counted yet meanwhile, but nobody adds to the count of all. */
+function mendEntryCount(mending: Mending): void {
+  const { memory } = mending;
   for (let slot = 0; slot < memory.maxThreads; slot++) {
     const address = threadSlotAddress(memory, slot);
-    counted += words[address + Layout.THREAD_ENTRY_DELTA]!;
-    if (slot !== mending.thread.slot && threadState(words, address) !== Layout.THREAD_FREE) others++;
+    const added = threadState(memory.words, address) === Layout.THREAD_FREE ? undefined : addedByCounts(memory, slot);
+    if (added !== undefined)
+      mending.set('count', address + Layout.THREAD_ENTRIES_ADDED, added, `the count of entries that thread slot ${slot} has added`);
   }
-  const wrong = entries - counted;
-  if (wrong === 0 || Math.abs(wrong) <= others) return;
-  Atomics.add(words, Layout.ENTRY_COUNT, wrong | 0);
-  mending.note('count', Layout.ENTRY_COUNT, () => `the count of entries: ${counted} → ${entries}`);
+  mending.set('count', Layout.ENTRY_COUNT, addedEntries(memory), 'the count of entries');
 }

@@ -8,7 +8,7 @@
  */
 import { Layout } from '../memory/layout.js';
 import type { Variables } from '../shadow/variables.js';
-import { Census, Place } from './census.js';
+import { Census } from './census.js';
 import { Chains } from './check-chains.js';
 import type { AllLocks } from './check-locks.js';
 import { ChainMender } from './mend-chains.js';
@@ -43,5 +43,5 @@ function recount(mending: Mending, count: number): void {
   const census = new Census(mending.memory);
   const chains = new Chains(mending.memory, census, new Findings(), mending.variables.objects.names, count);
   chains.walk();
-  mendCounts(mending, chains.linked, chains.leftOvers, census.count(Place.LINKED));
+  mendCounts(mending, chains.linked, chains.leftOvers);
 }

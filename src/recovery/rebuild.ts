@@ -67,11 +67,13 @@ function freePage(memory: Memory, page: number): void {
 }
 
 /** Counts each type slot as having what was found in it. */
-export function recount(memory: Memory, linked: Readonly<Float64Array>, leftOvers: Readonly<Float64Array>, entries: number): void {
+export function recount(memory: Memory, linked: Readonly<Float64Array>, leftOvers: Readonly<Float64Array>): void {
   const { words } = memory;
   const high = typeHigh(memory);
+  let entries = 0;
   for (let slot = Layout.TYPE_SLOT_NAMES; slot < Layout.TYPE_SLOT_DEAD; slot++) {
     if (slot >= high && slot !== Layout.TYPE_SLOT_RECORDS) continue;
+    entries += linked[slot]! - leftOvers[slot]!;
     const address = typeAddress(memory, slot);
     words[address + Layout.TYPE_LIVE_BASE] = linked[slot]! - leftOvers[slot]!;
     words[address + Layout.TYPE_MIGRATED] = 0 - leftOvers[slot]!; // they stand there still, see standingCount()

@@ -338,8 +338,7 @@ export function claims(memory: Memory, owner: WordAddress, lock: WordAddress): b
   if (lock >= Layout.HEADER_WORDS && lock < memory.buckets) return open; // of a size class
   if (lock === Layout.SPACE_LOCK || lock === Layout.THREAD_LOCK) return open;
   if (open && intent === Layout.INTENT_CHECK) return true;
-  if (lock === Layout.TYPE_LOCK || lock === Layout.NAME_LOCK) return words[owner + Layout.THREAD_HELD] === lock;
-  if (lock < Layout.HEADER_WORDS) return true; // GROW_LOCK: nobody waits for it but check(), and not for ever
+  if (lock < Layout.HEADER_WORDS) return words[owner + Layout.THREAD_HELD] === lock;
   if (lock < words[Layout.BUCKET_PAGE_LIMIT]! * Layout.PAGE_WORDS) {
     const many = intent === Layout.INTENT_SPLIT || intent === Layout.INTENT_CHECK;
     return open && (many || words[owner + Layout.THREAD_INTENT_BUCKET] === lock);

@@ -124,10 +124,9 @@ function prove(variables: Variables, { file, memory }: OpenedSnapshot): boolean 
   chains.walk();
   const [broken] = findings.kept;
   if (broken !== undefined) throw damaged(file, broken.what);
-  const entries = census.count(Place.LINKED);
   for (let slot = 0; slot < maxThreads; slot++) keepOwed(memory, census, threadSlotAddress(memory, slot));
   rebuildLists(memory, census);
-  recount(memory, chains.linked, chains.leftOvers, entries);
+  recount(memory, chains.linked, chains.leftOvers);
   requireOrder(variables, file);
   return chains.leftOvers.some((count) => count > 0);
 }

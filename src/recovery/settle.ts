@@ -12,7 +12,7 @@ import { enter } from '../memory/grace.js';
 import { entryBlock, entryKey, nextEntry } from '../table/bucket.js';
 import { bucketAddress } from '../table/hash.js';
 import type { Bindings } from '../shadow/bindings.js';
-import { countEntries, settleCounters } from '../shadow/counters.js';
+import { settleCounters } from '../shadow/counters.js';
 import { finishDestruction } from '../shadow/destruction.js';
 import { readName } from '../shadow/names.js';
 import { handleSequence, handleSlot, isName, isObjectHandle, type ObjectTable, type Parent } from '../shadow/objects.js';
@@ -67,9 +67,6 @@ export function settleSlot(
   variables.blocks.abandon();
   // step: settle.abandoned
   settleCounters(memory, thread);
-  words[address + Layout.THREAD_ENTRY_DELTA] = 0;
-  // The dead thread may not have counted its last entries here, or twice: what all threads have counted by type is exact.
-  Atomics.store(words, Layout.ENTRY_COUNT, countEntries(memory));
   // step: settle.counted
   settled.destructorsOwed = variables.owed.length;
   if (settled.destructorsOwed > 0 || words[address + Layout.THREAD_HANDLES] !== 0) {

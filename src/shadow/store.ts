@@ -328,7 +328,6 @@ export class ShadowStore {
       }
     }
     this.#leave(true);
-    this.#variables.table.settleCount();
     settleCounters(this.#variables.memory, thread);
     this.#variables.blocks.abandon();
     this.#bindings.release();

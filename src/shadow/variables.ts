@@ -113,6 +113,7 @@ export class Variables {
         const object = this.objects.place(parent);
         const outcome = this.#createLocked(binding, object, parent, data, nameLocked);
         if (typeof outcome === 'object') {
+          unlockNames();
           this.table.count(1);
           return outcome;
         }

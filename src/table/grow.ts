@@ -1,17 +1,19 @@
 /**
- * Owns growth: linear hashing, one bucket at a time. Writes BUCKET_COUNT under GROW_LOCK, and the two chains of a split under both their
- * bucket locks. Imports memory, bucket, hash and (as a type) table.
+ * Owns the number of entries and growth: linear hashing, one bucket at a time. Writes ENTRY_COUNT and BUCKET_COUNT under GROW_LOCK, and the two chains of a
+ * split under both their bucket locks. Imports memory, bucket, hash and (as a type) table.
  *
  * A split copies the entries that move into the new bucket, publishes the new number of buckets, and only then clears them from the old one:
  * at every instant a look-up by the old number or by the new one finds each of them. GROW_LOCK is only ever tried: a thread that finds it taken
- * goes on with its own work, so nobody waits for a rehash, and one insertion pays for a few splits at most.
+ * goes on with its own work and adds its entries later, so nobody waits for a rehash, and one insertion pays for a few splits at most.
  */
 import { invariant } from '../errors.js';
 import { closeIntent, hold, openIntent } from '../memory/intent.js';
 import { LINE_CLASS } from '../memory/classes.js';
 import { Layout, type WordAddress } from '../memory/layout.js';
-import { acquire, release, tryAcquire } from '../memory/lock.js';
+import { writeTogether } from '../memory/journal.js';
+import { acquire, release, releaseNoted, tryAcquireNoted } from '../memory/lock.js';
 import { extendBuckets } from '../memory/pages.js';
+import type { Thread } from '../memory/threads.js';
 import { appendLine, clearEntry, entryBlock, entryKey, lineAfter, nextEntry, publishEntry, unusedEntry } from './bucket.js';
 import { bucketAddress, splitLevel } from './hash.js';
 import type { Table } from './table.js';
@@ -21,19 +23,47 @@ const SPLITS_AT_ONCE = 6;
 /** A key holds the hash from bit 11 up, and an index in an int32 reservation never needs more than 27 bits. */
 const MAX_BUCKETS = 2 ** 27;
 
-/** Splits buckets while `entries` are too many for them. Does nothing when another thread is at it. */
-export function growTable(table: Table, entries: number): void {
+/** Adds to the number of entries what this thread has counted, and splits buckets if that makes too many. Does nothing while another thread is at it. */
+export function growTable(table: Table, delta: number): void {
   const { words, thread } = table;
-  if (entries <= words[Layout.BUCKET_COUNT]! * Layout.LOAD_FACTOR || !tryAcquire(thread, Layout.GROW_LOCK)) return;
-  // step: split.locked
-  openIntent(thread, Layout.INTENT_SPLIT, Layout.GROW_LOCK);
+  if (Atomics.load(words, Layout.GROW_LOCK) !== 0 || !tryAcquireNoted(thread, Layout.GROW_LOCK)) return;
+  // step: grow.locked
   try {
-    for (let splits = 0; splits < SPLITS_AT_ONCE && entries > words[Layout.BUCKET_COUNT]! * Layout.LOAD_FACTOR; splits++) {
+    addEntries(thread, delta);
+    const entries = words[Layout.ENTRY_COUNT]!;
+    if (delta > 0 && isCrowded(words, entries)) splitBuckets(table, entries);
+  } finally {
+    // step: grow.unlock
+    releaseNoted(thread, Layout.GROW_LOCK);
+  }
+}
+
+/** Adds entries to their number in the name of a thread, which holds GROW_LOCK: in the count of all and in its own, or in neither. */
+export function addEntries(thread: Thread, delta: number): void {
+  const { words, address } = thread;
+  const added = address + Layout.THREAD_ENTRIES_ADDED;
+  writeTogether(thread, [
+    Layout.ENTRY_COUNT,
+    words[Layout.ENTRY_COUNT]! + delta,
+    added,
+    words[added]! + delta,
+    address + Layout.THREAD_ENTRY_DELTA,
+    0,
+  ]);
+}
+
+function isCrowded(words: Int32Array, entries: number): boolean {
+  return entries > words[Layout.BUCKET_COUNT]! * Layout.LOAD_FACTOR;
+}
+
+function splitBuckets(table: Table, entries: number): void {
+  openIntent(table.thread, Layout.INTENT_SPLIT, Layout.GROW_LOCK);
+  try {
+    for (let splits = 0; splits < SPLITS_AT_ONCE && isCrowded(table.words, entries); splits++) {
       if (!splitNext(table)) break;
     }
   } finally {
-    release(thread, Layout.GROW_LOCK);
-    closeIntent(thread);
+    closeIntent(table.thread);
   }
 }
 

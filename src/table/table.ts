@@ -110,20 +110,11 @@ export class Table {
     const { words } = this;
     const delta = words[this.#delta]! + change;
     words[this.#delta] = delta;
-    if (delta < Layout.ENTRY_BATCH && delta > -Layout.ENTRY_BATCH) return;
-    words[this.#delta] = 0;
-    const total = Atomics.add(words, Layout.ENTRY_COUNT, delta) + delta;
-    if (delta > 0) growTable(this, total);
+    if (delta >= Layout.ENTRY_BATCH || delta <= -Layout.ENTRY_BATCH) growTable(this, delta);
   }
 
   /** Counts an entry that comes or goes while its bucket is locked; the next count() acts on it. */
   note(change: 1 | -1): void {
     this.words[this.#delta]! += change;
-  }
-
-  /** Adds what is not yet counted, before the thread leaves. */
-  settleCount(): void {
-    Atomics.add(this.words, Layout.ENTRY_COUNT, this.words[this.#delta]!);
-    this.words[this.#delta] = 0;
   }
 }

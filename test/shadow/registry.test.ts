@@ -396,21 +396,26 @@ test('an attachment that leaves in the middle of a collection spoils no count', 
   const collections = registry.unregister('patch', 'object');
   collections[0]!.step(500);
   // The sweep ends between the instant when the leaving thread looks at its count and the one when it hands it over.
-  const { add } = Atomics;
-  Atomics.add = ((words: Int32Array, index: number, value: number) => {
-    Atomics.add = add;
-    if (store.internals.words[Layout.TYPE_LOCK] === 0) finish(collections); // otherwise the lock keeps it out
-    return add(words, index, value);
-  }) as typeof Atomics.add;
+  const { words, memory, slotAddress, slot } = other.internals;
+  const counter = memory.counters + slot * Layout.COUNTER_WORDS_PER_THREAD + 1;
+  assert.equal(words[counter], 50);
+  const { store: write } = Atomics;
+  let handed = false;
+  Atomics.store = ((array: Int32Array, index: number, value: number) => {
+    const journal = Array.from({ length: value }, (_, pair) => array[slotAddress + Layout.THREAD_JOURNAL + 2 * pair]);
+    if (index === slotAddress + Layout.THREAD_JOURNAL_COUNT && journal.includes(counter)) {
+      Atomics.store = write;
+      handed = true;
+      if (words[Layout.TYPE_LOCK] === 0) finish(collections); // otherwise the lock keeps it out
+    }
+    return write(array, index, value);
+  }) as typeof Atomics.store;
   try {
-    const { words, memory } = other.internals;
-    const counter = memory.counters + other.internals.slot * Layout.COUNTER_WORDS_PER_THREAD + 1;
-    assert.equal(words[counter], 50);
-    other.internals.variables.table.settleCount = () => undefined; // the first addition is that of the type's count
     other[Symbol.dispose]();
   } finally {
-    Atomics.add = add;
+    Atomics.store = write;
   }
+  assert.ok(handed);
   finish(collections);
   finish(collections);
   store.safepoint();

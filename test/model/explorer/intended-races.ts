@@ -71,7 +71,6 @@ const INTENDED: readonly IntendedRace[] = [
   },
   { path: 'table/table.js', within: 'Table.bucketCount', text: 'BUCKET_COUNT', why: 'a walk looks again for each bucket' },
   { path: 'table/table.js', within: 'Table.#requireBucket', text: 'BUCKET_PAGE_LIMIT', why: 'a check of bounds that only grow' },
-  { path: 'table/grow.js', within: 'growTable', text: 'BUCKET_COUNT', why: 'decides whether to try; looked at again under GROW_LOCK' },
   { path: 'recovery/repair.js', within: 'Repair.#isMyBucket', text: 'BUCKET_COUNT', why: 'a check of bounds that only grow' },
   {
     path: 'table/bucket.js',
@@ -117,12 +116,6 @@ const INTENDED: readonly IntendedRace[] = [
     within: 'createdCount',
     text: 'memory.counters',
     why: 'counts of threads at work are a moment old; where that matters they are at rest',
-  },
-  {
-    path: 'shadow/counters.js',
-    within: 'countEntries',
-    text: 'THREAD_ENTRY_DELTA',
-    why: 'decides about growth only, and is as old as the counts',
   },
   // --- Fields of variables that are changed in place --------------------------------------------------------------------------------
   {
