@@ -76,7 +76,7 @@ export const enum Layout {
    * in batches of ENTRY_BATCH, so it is off by about that much per thread.
    */
   ENTRY_COUNT = 66,
-  ENTRY_BATCH = 8,
+  ENTRY_BATCH = 16,
   /** Line 5: locks that are rarely taken, and what they guard. */
   TYPE_LOCK = 80, // all type slots
   THREAD_LOCK = 81, // the orphan list

@@ -18,8 +18,8 @@ import { appendLine, clearEntry, entryBlock, entryKey, lineAfter, nextEntry, pub
 import { bucketAddress, splitLevel } from './hash.js';
 import type { Table } from './table.js';
 
-/** Splits one caller makes at most: a batch of entries needs two or three, the rest catches up after others held the lock. */
-const SPLITS_AT_ONCE = 6;
+/** Splits one caller makes at most: a batch of entries needs four or five, the rest catches up after others held the lock. */
+const SPLITS_AT_ONCE = 12;
 /** A key holds the hash from bit 11 up, and an index in an int32 reservation never needs more than 27 bits. */
 const MAX_BUCKETS = 2 ** 27;
 
