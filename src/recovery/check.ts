@@ -178,10 +178,10 @@ export class Check {
     checkHeader(this.#thread, this.#variables.objects.names, this.#holds, findings);
     chains.walk();
     const entries = census.count(Place.LINKED);
-    this.#entries();
     findings.join(this.#lists());
     checkThreads(this.#memory, this.#thread.slot, findings);
     checkTypes(this.#memory, chains.linked, chains.leftOvers, findings);
+    this.#entries();
     const names = chains.linked[Layout.TYPE_SLOT_NAMES]!;
     const records = chains.linked[Layout.TYPE_SLOT_RECORDS]!;
     const leftOvers = chains.leftOvers.reduce((sum, count) => sum + count, 0);

@@ -1,5 +1,6 @@
 /** Operations in which the table grows. */
 import { Layout } from '../../src/memory/layout.js';
+import { growTable } from '../../src/table/grow.js';
 import { bucketAddress, hashObject, objectHigh } from '../../src/table/hash.js';
 import type { Operation } from './operation.js';
 import { exhaust, spareLine } from './operations-memory.js';
@@ -7,14 +8,21 @@ import { ballast, fillers, large, plain, type World } from './world.js';
 
 /** Behind the variables that only fill the table. */
 const FIRST = 1_000_000;
-/** Enough to be counted, which is when the table grows. */
+/** As many as another thread inserts before it counts them, which is when the table grows. */
 const BATCH = Layout.ENTRY_BATCH;
 
 /** Fills the table until the next counted insertions have to split a bucket. */
 function fill({ store }: World): void {
   const { words } = store.internals;
   const entries = words[Layout.BUCKET_COUNT]! * Layout.LOAD_FACTOR - BATCH;
-  for (let object = 0; words[Layout.ENTRY_COUNT]! < entries; object++) store.alloc(object, ballast);
+  for (let object = 0; words[Layout.ENTRY_COUNT]! <= entries; object++) insert(store, object);
+}
+
+/** Creates a variable and adds it to the number of entries at once: growth goes on bucket by bucket then, and stops at any of them. */
+function insert(store: World['store'], object: number): void {
+  const { words, slotAddress, variables } = store.internals;
+  store.alloc(object, ballast);
+  growTable(variables.table, words[slotAddress + Layout.THREAD_ENTRY_DELTA]!);
 }
 
 /** Fills it until the next split needs another page for buckets, but for so many entries; with parents from `first` on. */
@@ -24,7 +32,7 @@ function fillPages({ store }: World, lacking = BATCH, first = 0): void {
     const next = bucketAddress(memory.buckets, words[Layout.BUCKET_COUNT]!) + Layout.BUCKET_WORDS;
     const full = words[Layout.ENTRY_COUNT]! + lacking > words[Layout.BUCKET_COUNT]! * Layout.LOAD_FACTOR;
     if (full && next > words[Layout.BUCKET_PAGE_LIMIT]! * Layout.PAGE_WORDS) return;
-    store.alloc(object, ballast);
+    insert(store, object);
   }
 }
 
@@ -37,7 +45,7 @@ function firstToMove(): number {
 }
 
 function insertBatch({ store }: World): void {
-  for (let i = 0; i < 2 * BATCH; i++) store.alloc(FIRST + i, plain);
+  for (let i = 0; i < BATCH; i++) store.alloc(FIRST + i, plain);
 }
 
 const SMALL_BYTES = 2 ** 21;

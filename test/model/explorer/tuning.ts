@@ -15,7 +15,7 @@ const KNOWN: Readonly<Record<string, string>> = {
   SPINS: '60',
   BATCH: '32',
   RETIRED_BATCH: '64',
-  SPLITS_AT_ONCE: '6',
+  SPLITS_AT_ONCE: '12',
   UNLINK_BATCH: '8',
   READ_ATTEMPTS: '16',
   LOCK_ATTEMPTS: '1000',
