@@ -7,12 +7,13 @@ import { classAddress, classOfDataBytes } from '../../src/memory/classes.js';
 import { Layout } from '../../src/memory/layout.js';
 import { threadSlotAddress } from '../../src/memory/threads.js';
 import type { CheckResult } from '../../src/recovery/check.js';
-import type { Parent } from '../../src/shadow/objects.js';
 import { ShadowStore } from '../../src/shadow/store.js';
 import { defineShadowType } from '../../src/shadow/type.js';
 import { bucketAddress, bucketIndex, hashObject } from '../../src/table/hash.js';
 import { assertClean, blockOf, coded, colliding, fill, MEBIBYTE, open } from '../shadow/fixtures/setup.js';
-import { blob, count, NAMES, newer, note, NUMBERS, prepare, type Prepared } from './fixtures/prepared.js';
+import { contents } from './fixtures/contents.js';
+import { entriesOf, entryOf } from './fixtures/entries.js';
+import { count, note, prepare } from './fixtures/prepared.js';
 import { runFlips } from './fixtures/watchdog.js';
 import { wordClasses } from './fixtures/word-classes.js';
 
@@ -52,29 +53,9 @@ test('each class of words: after a flipped bit the store is repaired, and every 
   assert.deepEqual(unclean, []);
 });
 
-/** Everything that look-ups find of a prepared store. */
-function contents({ store, crowd, parent }: Prepared): Map<string, unknown> {
-  const found = new Map<string, unknown>();
-  const parents: Parent[] = [...Array.from({ length: NUMBERS + 5 }, (_, i) => i), ...crowd, ...NAMES, null, parent];
-  for (const one of parents) {
-    const name = one === parent ? 'parent' : JSON.stringify(one);
-    for (const [type, view] of [
-      [count, store.get(one, count)],
-      [note, store.get(one, note)],
-    ] as const) {
-      if (view !== undefined) found.set(`${type.id} of ${name}`, view.read());
-    }
-    const bytes = store.get(one, blob)?.getUint8(2999);
-    if (bytes !== undefined) found.set(`${blob.id} of ${name}`, bytes);
-    if (store.has(one, newer)) found.set(`${newer.id} of ${name}`, true);
-  }
-  return found;
-}
-
 test('random damage of one word or several: what could be read is there after the repair, and what is said to be in order is', async (t) => {
-  const { flips, codes } = await runFlips(t, { flips: Number(process.env['UMBRA_FLIPS'] ?? 150), mode: 'repair' });
-  assert.equal(flips, Number(process.env['UMBRA_FLIPS'] ?? 150));
-  assert.ok((codes['repaired'] ?? 0) > flips / 3, `${codes['repaired']} of ${flips} repaired`);
+  const { flips, codes, alone } = await runFlips(t, { flips: Number(process.env['UMBRA_FLIPS'] ?? 150), mode: 'repair' });
+  if (!alone) assert.ok((codes['repaired'] ?? 0) > flips / 3, `${codes['repaired']} of ${flips} repaired`);
 });
 
 test('a store in order is left as it is', () => {
@@ -309,24 +290,12 @@ function repaired(store: ShadowStore, rules: readonly string[]): void {
   assert.deepEqual(store.check().violations, []);
 }
 
-/** Where a block is linked. */
-function entryOf(store: ShadowStore, block: number): number {
-  const { words, memory } = store.internals;
-  const from = memory.buckets;
-  const end = bucketAddress(memory.buckets, words[Layout.BUCKET_COUNT]!);
-  for (let entry = from; entry < end; entry++)
-    if (words[entry] === block && entry % Layout.BUCKET_WORDS >= Layout.BUCKET_BLOCKS) return entry;
-  assert.fail(`block ${block} is linked nowhere`);
-}
-
 /** The block that holds the name of a string. */
 function nameRecord(store: ShadowStore, name: string): number {
-  const { words, memory } = store.internals;
+  const { words } = store.internals;
   const object = store.objects.names.find(name);
-  const end = bucketAddress(memory.buckets, words[Layout.BUCKET_COUNT]!);
-  for (let entry = memory.buckets; entry < end; entry++) {
+  for (const entry of entriesOf(store)) {
     const block = words[entry]!;
-    if (block === 0 || entry % Layout.BUCKET_WORDS < Layout.BUCKET_BLOCKS) continue;
     const identity = words[block + Layout.BLOCK_IDENTITY]!;
     if ((identity & Layout.TYPE_SLOT_MASK) === Layout.TYPE_SLOT_NAMES && words[block] === (object | 0)) return block;
   }

@@ -1,24 +1,25 @@
 /** Damages a prepared store again and again, each time from the same intact image, and says how check() and the operations took it. */
-import { parentPort, workerData } from 'node:worker_threads';
-
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parentPort, workerData } from 'node:worker_threads';
 
 import { ShadowError } from '../../../src/errors.js';
 import { leave } from '../../../src/memory/grace.js';
+import { Layout } from '../../../src/memory/layout.js';
 import type { Parent } from '../../../src/shadow/objects.js';
 import { ShadowStore } from '../../../src/shadow/store.js';
 import type { AnyShadowType } from '../../../src/shadow/type.js';
 import type { View } from '../../../src/shadow/view.js';
 import { Forgery } from '../fixtures/files.js';
 import type { FlipOrder, FlipReport } from '../fixtures/watchdog.js';
+import { withNameSeed } from '../fixtures/name-seed.js';
 import { blob, count, NAMES, newer, note, NUMBERS, prepare } from '../fixtures/prepared.js';
 import { generator } from '../fixtures/random.js';
 import { wordClasses } from '../fixtures/word-classes.js';
 
 const { seed, first, flips, progress, mode } = workerData as FlipOrder;
-const prepared = prepare();
+const prepared = withNameSeed(seed, () => prepare());
 const { store } = prepared;
 const { words } = store.internals;
 const image = words.slice();
@@ -42,7 +43,7 @@ function flipWords(): void {
     Atomics.store(progress, 0, flip);
     const random = generator(seed, flip);
     const damage = damaged(random);
-    if (mode === 'repair') repair(flip, damage);
+    if (mode === 'repair') repair((what) => new Error(replay(flip, damage) + what));
     if (mode === 'operate') operate(random, (error) => fail(error, flip, damage));
     try {
       if (!store.check().ok) reported++;
@@ -114,22 +115,22 @@ function readAll(view: View | undefined): void {
 }
 
 /** Repairs: whatever could be read rightly before can be after, and what is said to be in order is. */
-function repair(flip: number, damage: string): void {
+function repair(failure: (what: string) => Error): void {
   const right = readable();
   for (const [name, value] of right) if (intact.get(name) !== value) right.delete(name);
   const { ok, repair: report, violations } = store.check({ repair: true });
-  const why = JSON.stringify({ damage, violations: violations.slice(0, 3), done: report?.done.slice(0, 12) }, undefined, 1);
+  const why = JSON.stringify({ violations: violations.slice(0, 3), done: report?.done.slice(0, 12) }, undefined, 1);
   const again = store.check();
-  if (ok && !again.ok) throw new Error(`flip ${flip}: ${JSON.stringify(again.violations.slice(0, 3))} after ${why}`);
+  if (ok && !again.ok) throw failure(`${JSON.stringify(again.violations.slice(0, 3))} after ${why}`);
   const after = readable();
   for (const [name, value] of right)
-    if (after.get(name) !== value)
-      throw new Error(`flip ${flip}: ${name} was ${value.slice(0, 50)}, is ${after.get(name)?.slice(0, 50)} after ${why}`);
+    if (after.get(name) !== value) throw failure(`${name} was ${value.slice(0, 50)}, is ${after.get(name)?.slice(0, 50)} after ${why}`);
   if (ok && violations.length > 0) codes['repaired'] = (codes['repaired'] ?? 0) + 1;
 }
 
-/** What look-ups find of all that is in the prepared store. */
+/** What look-ups find of all that is in the prepared store, by what the type table says: not by what this thread remembers of it, nor do others. */
 function readable(): Map<string, string> {
+  Atomics.add(words, Layout.TYPE_EPOCH, 1);
   const found = new Map<string, string>();
   for (const parent of everyone) {
     for (const type of [count, note, blob] as const) {
@@ -146,16 +147,19 @@ function readable(): Map<string, string> {
   return found;
 }
 
-/** What the objects of this thread remember goes with the image. */
+/** What the objects of this thread remember goes with the image: a flip is the same whichever came before it. */
 function mend(): void {
   if (mode !== 'operate' && mode !== 'repair') return;
-  for (const { internals } of [store, prepared.other]) {
-    internals.thread.constructing = 0;
-    internals.thread.locked = 0;
-    internals.thread.destroying = 0;
-    leave(internals.thread);
-    internals.words.set(image);
+  words.set(image);
+  for (const one of [store, prepared.other]) {
+    const { thread } = one.internals;
+    thread.constructing = 0;
+    thread.locked = 0;
+    thread.destroying = 0;
+    for (const type of [count, note, blob, newer] as const) one.get(null, type as AnyShadowType);
+    leave(thread);
   }
+  words.set(image);
 }
 
 /** Changes words of a snapshot and has its checksums say that they are right. */
@@ -238,5 +242,10 @@ function fail(error: unknown, flip: number, damage: string): void {
     codes[error.code] = (codes[error.code] ?? 0) + 1;
     return;
   }
-  throw new Error(`UMBRA_SEED=${seed} UMBRA_FLIP=${flip}: ${damage}`, { cause: error });
+  throw new Error(replay(flip, damage), { cause: error });
+}
+
+/** What a failure begins with: how to have it again, without the flips before it. */
+function replay(flip: number, damage: string): string {
+  return `run the test with UMBRA_SEED=${seed} UMBRA_FLIP=${flip} to repeat this. ${damage}: `;
 }
