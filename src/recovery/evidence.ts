@@ -45,13 +45,14 @@ export function unflippedBlock(
   return 0;
 }
 
+/** A word, and what it was. */
+export interface Former {
+  readonly address: WordAddress;
+  readonly value: number;
+}
+
 /** The word of a block's identity (its first or its second) that had one bit flipped, and what it was; undefined if that explains nothing. */
-export function unflippedIdentity(
-  { words }: Memory,
-  entry: WordAddress,
-  index: number,
-  count: number,
-): { readonly address: WordAddress; readonly value: number } | undefined {
+export function unflippedIdentity({ words }: Memory, entry: WordAddress, index: number, count: number): Former | undefined {
   const block = words[entry]!;
   const key = words[entry - Layout.BUCKET_ENTRIES]!;
   const low = words[block]!;
@@ -62,6 +63,14 @@ export function unflippedIdentity(
     if (fits(low, identity ^ flip, key, index, count)) return { address: block + Layout.BLOCK_IDENTITY, value: identity ^ flip };
   }
   return undefined;
+}
+
+/** The same for the type slot in it, of which any bits may be wrong: the key names another one. */
+export function identityByKey({ words }: Memory, entry: WordAddress, index: number, count: number): Former | undefined {
+  const block = words[entry]!;
+  const key = words[entry - Layout.BUCKET_ENTRIES]!;
+  const value = (words[block + Layout.BLOCK_IDENTITY]! & ~Layout.TYPE_SLOT_MASK) | (key & Layout.TYPE_SLOT_MASK);
+  return fits(words[block]!, value, key, index, count) ? { address: block + Layout.BLOCK_IDENTITY, value } : undefined;
 }
 
 /** Whether a line holds entries of this bucket rather than of others; one without any holds none of others. */

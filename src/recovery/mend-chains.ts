@@ -11,7 +11,18 @@ import { standingCount, typeAddress, typeState } from '../shadow/slots.js';
 import { findBlock } from '../table/find.js';
 import { bucketAddress, keyOf, objectNumber } from '../table/hash.js';
 import { Place } from './census.js';
-import { agrees, belongs, entriesOf, fits, leadsHere, linesOf, objectHash, unflippedBlock, unflippedIdentity } from './evidence.js';
+import {
+  agrees,
+  belongs,
+  entriesOf,
+  fits,
+  identityByKey,
+  leadsHere,
+  linesOf,
+  objectHash,
+  unflippedBlock,
+  unflippedIdentity,
+} from './evidence.js';
 import { variableOwnerIn, whyUnheld } from './holders.js';
 import { mendHandles } from './mend-header.js';
 import type { Mending } from './repairs.js';
@@ -121,7 +132,9 @@ export class ChainMender {
     }
     if (this.#isFree(block)) {
       const unflipped =
-        this.#isTypeRight(entry) && this.#isKeyWrong(index, entry) ? undefined : unflippedIdentity(memory, entry, index, this.#count);
+        this.#isTypeRight(entry) && this.#isKeyWrong(index, entry)
+          ? undefined
+          : (unflippedIdentity(memory, entry, index, this.#count) ?? identityByKey(memory, entry, index, this.#count));
       if (unflipped !== undefined) this.#mending.set('entry', unflipped.address, unflipped.value, `the identity of block ${block}`);
       else if (this.#isKeyWrong(index, entry))
         this.#mending.set('entry', entry - Layout.BUCKET_ENTRIES, this.#keyOf(block), `the key of block ${block}`);

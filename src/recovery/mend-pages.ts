@@ -79,12 +79,17 @@ type Voter = 'table' | 'doubtful' | 'list';
 /** Which page is of which class, as all that is linked there says, or what lists lead there. */
 class Votes {
   readonly #votes: Readonly<Record<Voter, Map<number, Map<number, number>>>> = { table: new Map(), doubtful: new Map(), list: new Map() };
-  /** Pages of which a linked block does not begin where one of their class does. */
+  /** Pages of which a linked block does not begin where one of their class does, or is a variable among lines. */
   readonly misplaced = new Set<number>();
+  /** Pages of which a linked block does not begin where one of the class does that its type tells. */
+  readonly #torn = new Set<number>();
 
   add(voter: Voter, block: WordAddress, sizeClass: number): void {
-    if ((block & (Layout.PAGE_WORDS - 1)) % CLASS_BLOCK_WORDS[sizeClass]! !== 0) return;
     const page = block >>> Layout.PAGE_SHIFT;
+    if ((block & (Layout.PAGE_WORDS - 1)) % CLASS_BLOCK_WORDS[sizeClass]! !== 0) {
+      if (voter !== 'list') this.#torn.add(page);
+      return;
+    }
     const votes = this.#votes[voter];
     const of = votes.get(page) ?? new Map<number, number>();
     of.set(sizeClass, (of.get(sizeClass) ?? 0) + 1);
@@ -98,6 +103,17 @@ class Votes {
       if (votes !== undefined) return [...votes].sort(([, a], [, b]) => b - a)[0]![0];
     }
     return -1;
+  }
+
+  /**
+   * The class of a page that seems to be in order, and of which all that is linked there tells another class: one of two words is wrong, that of the page or
+   * that of the type. The lists know; where none leads there, larger blocks lose nothing of what is linked, while of smaller ones the rest would be given back.
+   */
+  between(page: number, marked: number): number {
+    const told = this.of(page, 'doubtful');
+    const listed = this.of(page, 'list');
+    if (told < 0 || this.#torn.has(page) || listed === marked) return marked;
+    return listed === told || CLASS_BLOCK_WORDS[told]! > CLASS_BLOCK_WORDS[marked]! ? told : marked;
   }
 }
 
@@ -141,7 +157,7 @@ function rightClass(votes: Votes, page: number, marked: number, linked: number):
   if (linked >= 0) return linked;
   if (marked < 0) return votes.of(page, 'doubtful'); // it seems free: a list alone does not make it one that is in use
   if (marked >= CLASS_BLOCK_WORDS.length) return votes.of(page, 'doubtful', 'list');
-  if (!votes.misplaced.has(page)) return marked;
+  if (!votes.misplaced.has(page)) return votes.between(page, marked);
   const told = votes.of(page, 'doubtful', 'list');
   return told < 0 ? marked : told;
 }
@@ -158,7 +174,7 @@ function voteByTable(mending: Mending, count: number, votes: Votes): void {
   for (const { block, slot, sizeClass } of linkedBlocks(mending, count)) {
     // Where a type disagrees with more pages than it agrees with, its size may be what is wrong.
     if (sizeClass >= 0) votes.add(slot < 0 || right[slot]! > wrong[slot]! ? 'table' : 'doubtful', block, sizeClass);
-    if (census.classAt(block) < 0) votes.misplaced.add(block >>> Layout.PAGE_SHIFT);
+    if (census.classAt(block) < (slot < 0 ? LINE_CLASS : LINE_CLASS + 1)) votes.misplaced.add(block >>> Layout.PAGE_SHIFT);
   }
 }
 
