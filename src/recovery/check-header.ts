@@ -5,12 +5,12 @@
 import { CLASS_BLOCK_WORDS, classAddress } from '../memory/classes.js';
 import { Layout, type WordAddress } from '../memory/layout.js';
 import { lockOwner } from '../memory/lock.js';
-import { isGone } from '../memory/os-threads.js';
 import type { Memory } from '../memory/reservation.js';
 import type { Thread } from '../memory/threads.js';
 import type { NameTable } from '../shadow/names.js';
 import { lockName, mostBuckets } from './check-locks.js';
 import { describeThread, isOwnThread, whyUnheld } from './holders.js';
+import { isRepairerGone } from './repairer.js';
 import type { Findings } from './violations.js';
 
 /** Words that have one right value for as long as the store lives. */
@@ -115,15 +115,15 @@ function checkLocks(thread: Thread, holds: (lock: WordAddress) => boolean, findi
   }
 }
 
-/** Locks of recovery, which hold OS thread ids. */
+/** Locks of recovery, which hold other numbers than those of slots. */
 function checkRecoveryLocks({ words }: Memory, findings: Findings): void {
   for (const [lock, name] of [
     [Layout.REPAIR_LOCK, 'repair'],
     [Layout.SETTLE_LOCK, 'settlement'],
   ] as const) {
     const holder = Atomics.load(words, lock);
-    if (holder !== 0 && (holder < 0 || isGone(holder, 0, 0)) && Atomics.load(words, lock) === holder)
-      findings.add('lock', lock, () => `the lock of ${name} is held by OS thread ${holder}, which does not exist`);
+    if (holder !== 0 && isRepairerGone(holder, 0) && Atomics.load(words, lock) === holder)
+      findings.add('lock', lock, () => `the lock of ${name} is held by thread ${holder}, which does not exist`);
   }
 }
 

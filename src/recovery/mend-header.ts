@@ -10,6 +10,7 @@ import { fixedWords, MOST_HANDLES, RANGES } from './check-header.js';
 import { MOST_DESTROYING } from './check-lists.js';
 import { EMPTY, SMALL } from './check-threads.js';
 import { isOwnThread } from './holders.js';
+import { isRepairerGone } from './repairer.js';
 import type { Mending } from './repairs.js';
 
 /** What a word is set to that is out of its range. */
@@ -34,8 +35,8 @@ export function mendHeader(mending: Mending): void {
   mendEpochs(mending);
   for (const lock of [Layout.REPAIR_LOCK, Layout.SETTLE_LOCK]) {
     const holder = Atomics.load(words, lock);
-    if (holder !== 0 && (holder < 0 || isGone(holder, 0, 0)) && Atomics.compareExchange(words, lock, holder, 0) === holder)
-      mending.note('lock', lock, () => `released, OS thread ${holder} does not exist`);
+    if (holder !== 0 && isRepairerGone(holder, 0) && Atomics.compareExchange(words, lock, holder, 0) === holder)
+      mending.note('lock', lock, () => `released, thread ${holder} does not exist`);
   }
 }
 

@@ -15,11 +15,12 @@ import { isMainThread, threadId } from 'node:worker_threads';
 import { ShadowError } from '../errors.js';
 import { Layout, type ThreadSlot, type WordAddress } from '../memory/layout.js';
 import { lockOwner } from '../memory/lock.js';
-import { isGone, ownOsThread } from '../memory/os-threads.js';
+import { ownOsThread } from '../memory/os-threads.js';
 import type { Memory } from '../memory/reservation.js';
 import { identify, isSlotGone, osThreadOf, stateWord, Thread, threadSlotAddress, threadState } from '../memory/threads.js';
 import type { ObjectTable } from '../shadow/objects.js';
 import { type Operation, type Repaired, repairSlot } from './repair.js';
+import { isRepairerGone, ownRepairer } from './repairer.js';
 import { type Settled, type Settler, settleSlot } from './settle.js';
 
 /** What became of one dead thread. Plain data but for `failures`. */
@@ -54,8 +55,6 @@ const UNKNOWN_OWNER_MILLISECONDS = 10_000;
 /** How long a thread waits for a lock whose owner does not exist, ms, and how often it looks at one that says it does not hold it. */
 const DENIED_MILLISECONDS = 1000;
 const MOST_DENIALS = 50;
-/** What a lock holds instead of an OS thread id where that is unknown. */
-const NODE_THREAD = 0x40000000;
 const NO_NOTE: RepairNote = { operation: 'none', outcome: 'nothing', locksReleased: 0, thread: 0, milliseconds: 0 };
 
 export class Recovery {
@@ -111,7 +110,7 @@ export class Recovery {
       return fn();
     } finally {
       this.#settling = false;
-      Atomics.compareExchange(this.#words, Layout.SETTLE_LOCK, holder(), 0);
+      Atomics.compareExchange(this.#words, Layout.SETTLE_LOCK, ownRepairer(), 0);
     }
   }
 
@@ -127,7 +126,7 @@ export class Recovery {
       }
     } finally {
       this.#settling = false;
-      Atomics.compareExchange(this.#words, Layout.SETTLE_LOCK, holder(), 0);
+      Atomics.compareExchange(this.#words, Layout.SETTLE_LOCK, ownRepairer(), 0);
       if (this.#settler !== undefined) this.#recount();
     }
     for (const report of reports) this.onReport(report);
@@ -305,11 +304,11 @@ export class Recovery {
 
   #takeRepairLock(exited: number): void {
     const words = this.#words;
-    const mine = holder();
+    const mine = ownRepairer();
     for (let waited = 0; ;) {
       const seen = Atomics.compareExchange(words, Layout.REPAIR_LOCK, 0, mine);
       if (seen === 0 || seen === mine) return; // its id was given to us: a repair waits for nothing, so this thread is in none
-      if (isHolderGone(seen, exited) || waited >= REPAIR_MILLISECONDS) {
+      if (isRepairerGone(seen, exited) || waited >= REPAIR_MILLISECONDS) {
         if (Atomics.compareExchange(words, Layout.REPAIR_LOCK, seen, mine) === seen) return;
         continue;
       }
@@ -319,14 +318,15 @@ export class Recovery {
   }
 
   #releaseRepairLock(): void {
-    if (Atomics.compareExchange(this.#words, Layout.REPAIR_LOCK, holder(), 0) === holder()) Atomics.notify(this.#words, Layout.REPAIR_LOCK);
+    if (Atomics.compareExchange(this.#words, Layout.REPAIR_LOCK, ownRepairer(), 0) === ownRepairer())
+      Atomics.notify(this.#words, Layout.REPAIR_LOCK);
   }
 
   #takeSettleLock(): boolean {
-    const mine = holder();
+    const mine = ownRepairer();
     const seen = Atomics.compareExchange(this.#words, Layout.SETTLE_LOCK, 0, mine);
     if (seen === 0 || seen === mine) return true;
-    return isHolderGone(seen, 0) && Atomics.compareExchange(this.#words, Layout.SETTLE_LOCK, seen, mine) === seen;
+    return isRepairerGone(seen, 0) && Atomics.compareExchange(this.#words, Layout.SETTLE_LOCK, seen, mine) === seen;
   }
 }
 
@@ -345,17 +345,6 @@ export function claims(memory: Memory, owner: WordAddress, lock: WordAddress): b
   }
   const block = lock - Layout.BLOCK_LOCK;
   return words[owner + Layout.THREAD_VARIABLE] === block || words[owner + Layout.THREAD_VARIABLE_INNER] === block;
-}
-
-/** What this thread writes into REPAIR_LOCK and SETTLE_LOCK. */
-function holder(): number {
-  const { id } = ownOsThread();
-  return id === 0 ? NODE_THREAD + threadId : id;
-}
-
-function isHolderGone(seen: number, exited: number): boolean {
-  if (seen >= NODE_THREAD) return exited > 0 && seen === NODE_THREAD + exited;
-  return isGone(seen, 0, 0);
 }
 
 function warnOfFailures({ failures }: RecoveryReport): void {

@@ -5,8 +5,9 @@ import { fileURLToPath } from 'node:url';
 
 import { Layout } from '../../src/memory/layout.js';
 import type { RecoveryReport } from '../../src/recovery/recover.js';
+import { nodeRepairer } from '../../src/recovery/repairer.js';
 import { ShadowStore } from '../../src/shadow/store.js';
-import { assertClean, assertEmpty, coded, open } from '../shadow/fixtures/setup.js';
+import { assertClean, assertEmpty, coded, open, withoutWaiting } from '../shadow/fixtures/setup.js';
 import { mortal, type Place, stopAt, witnessed } from './dying.js';
 
 function store(): { store: ShadowStore; reports: RecoveryReport[] } {
@@ -91,6 +92,24 @@ test('the lock of a variable whose holder died is free, and whoever waits for it
   });
   assert.deepEqual(view.read(), { value: 2, twin: 0 });
   opened.recover();
+  assertAlone(opened);
+});
+
+test('a repair lock that names no thread is taken at once, one that a thread may hold only after that has ended', () => {
+  const { store: opened } = store();
+  const { words, recovery } = opened.internals;
+  const noThreads = [1 << 30, (1 << 30) | 4242, 2 ** 31 - 1, 1 << 31, -1];
+  for (const garbage of noThreads) {
+    words[Layout.REPAIR_LOCK] = garbage;
+    withoutWaiting(() => opened.recover());
+    assert.equal(words[Layout.REPAIR_LOCK], 0);
+  }
+  const other = 7777;
+  words[Layout.REPAIR_LOCK] = nodeRepairer(other);
+  assert.deepEqual(opened.check().violations, []);
+  assert.throws(() => withoutWaiting(() => opened.recover()), /deadlock/);
+  recovery.died(other);
+  assert.equal(words[Layout.REPAIR_LOCK], 0);
   assertAlone(opened);
 });
 
