@@ -24,7 +24,6 @@ import type { Resumption } from './resume.js';
 import type { SourcePolicy } from './root.js';
 import type { Straggler } from './stragglers.js';
 import { tellStraggler } from './stragglers.js';
-import { policyOf } from './takeover.js';
 import type { Threads, WorkerGroup } from './threads.js';
 import { type Direction, directionName, type Transition, type TransitionInfo, type TransitionResult } from './transition.js';
 
@@ -48,8 +47,7 @@ export class Coordinator extends CoordinatorEmitter {
       throw new ShadowError('ERR_PATCH_DECLARATION', `a PatchCoordinator is made for a ShadowStore, not for ${describe(store)}`);
     this.store = store;
     const read = readOptions(options);
-    const record = $takeover?.record ?? null;
-    this.#policy = read.policy ?? (record === null ? undefined : policyOf(record));
+    this.#policy = $takeover === undefined ? read.policy : $takeover.policy;
     this.#operations = new Operations(store, { ...read, policy: this.#policy }, $takeover, this.announce, this.warn, (work) =>
       this.#exclusive(work),
     );

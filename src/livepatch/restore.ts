@@ -9,6 +9,7 @@ import type { PatchReference } from './manifest.js';
 import type { PlannedMigration } from './migrations.js';
 import type { Patch } from './patch.js';
 import { type ArrangementRecord, type CoordinatorRecord, type EntryRecord, type TransitionRecord, unusable } from './record.js';
+import type { SourcePolicy } from './root.js';
 import { heldState } from './states.js';
 import type { AnyShadowType } from '../shadow/type.js';
 import { type Arrangement, Transition } from './transition.js';
@@ -19,6 +20,8 @@ export interface Takeover {
   readonly claim: number;
   /** Null if it died before it had written any. */
   readonly record: CoordinatorRecord | null;
+  /** Where patches come from, those that are loaded already included. */
+  readonly policy: SourcePolicy | undefined;
   /** By serial number. */
   readonly patches: ReadonlyMap<number, LoadedEntry>;
 }

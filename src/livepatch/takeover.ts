@@ -10,7 +10,7 @@ import { deadClaim } from './claim.js';
 import { loadPatch } from './loader.js';
 import type { PatchReference } from './manifest.js';
 import { type CoordinatorOptions, readOptions } from './options.js';
-import { type CoordinatorRecord, type EntryRecord, parseRecord } from './record.js';
+import { type EntryRecord, parseRecord } from './record.js';
 import type { LoadedEntry, Takeover } from './restore.js';
 import { checkReference, type SourcePolicy } from './root.js';
 
@@ -18,27 +18,24 @@ import { checkReference, type SourcePolicy } from './root.js';
 export async function readTakeover(store: ShadowStore, options: CoordinatorOptions): Promise<Takeover> {
   if (!(store instanceof ShadowStore))
     throw new ShadowError('ERR_PATCH_DECLARATION', `recover() takes the ShadowStore of a dead coordinator, not ${describe(store)}`);
-  const { policy } = readOptions(options);
+  const given = readOptions(options).policy; // read once: a link may lead elsewhere later
   await Promise.resolve(); // the exit event that brought the caller here may have to tell the store, too
   const claim = deadClaim(store);
   store.recover(); // what its thread held: nobody reads a record that is being written
   const records = new Records(store.internals.variables, store.internals.bindings);
   const text = records.read();
-  if (text === undefined) return { claim, record: null, patches: new Map() };
+  if (text === undefined) return { claim, record: null, policy: given, patches: new Map() };
   const record = parseRecord(text);
+  // Where the dead coordinator took patches from, which holds unless this one says otherwise.
+  const policy = given ?? record.policy ?? undefined;
   const patches = new Map<number, LoadedEntry>();
   try {
-    for (const entry of record.entries) patches.set(entry.serial, await load(entry, records, policy ?? policyOf(record)));
+    for (const entry of record.entries) patches.set(entry.serial, await load(entry, records, policy));
   } catch (cause) {
     if (cause instanceof ShadowError) throw cause;
     throw new ShadowError('ERR_PATCH_TAKEOVER', `the record of the dead coordinator is no record: ${messageOf(cause)}`, { cause });
   }
-  return { claim, record, patches };
-}
-
-/** Where the dead coordinator took patches from, which holds unless this one says otherwise. */
-export function policyOf({ policy }: CoordinatorRecord): SourcePolicy | undefined {
-  return policy ?? undefined;
+  return { claim, record, policy, patches };
 }
 
 async function load(entry: EntryRecord, records: Records, policy: SourcePolicy | undefined): Promise<LoadedEntry> {
