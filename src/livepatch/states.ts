@@ -162,12 +162,10 @@ export class StateTable {
   }
 
   #passOn(id: number, holders: readonly PatchEntry[], held: HeldState): void {
-    const before = this.#inherited.get(id) ?? [];
-    if (before.some(({ record }) => record === held.record)) return; // by the coordinator before this one
     const type = held.record.declared.shadowType!.id;
     const registeredElsewhere = holders.some((holder) => holder.state(id)!.declared.shadowType?.id === type);
     if (registeredElsewhere) this.#registrar.unregisterState(held.entry, held.record);
-    else this.#inherited.set(id, [...before, held]);
+    else this.#inherited.set(id, [...(this.#inherited.get(id) ?? []), held]); // twice does no harm: it is unregistered once
   }
 }
 
