@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 
@@ -33,6 +33,16 @@ import {
 
 const LINUX = process.platform === 'linux';
 
+/** Whatever a failure leaves running is ended, so that the failure is told. */
+const workers = new Set<Worker>();
+const coordinators = new Set<PatchCoordinator>();
+afterEach(async () => {
+  await Promise.all([...workers].map((worker) => worker.terminate()));
+  await Promise.all([...coordinators].map((coordinator) => coordinator.close()));
+  workers.clear();
+  coordinators.clear();
+});
+
 interface Ship {
   readonly store: ShadowStore;
   readonly deck: Deck;
@@ -44,6 +54,7 @@ interface Ship {
 
 function man(store: ShadowStore, deck: Deck): { readonly crew: Worker; readonly answers: Promise<[number, string[]][]> } {
   const crew = new Worker(new URL('./fixtures/crew.js', import.meta.url), { workerData: { umbra: store.handle, deck } });
+  workers.add(crew);
   const answers = new Promise<[number, string[]][]>((resolve, reject) => {
     crew.on('error', reject);
     crew.on('message', (message: 'ready' | { answers: [number, string[]][] }) => {
@@ -60,6 +71,7 @@ function launch(parkAt: number, inside = false): Ship {
   const captain = new Worker(new URL('./fixtures/captain.js', import.meta.url), {
     workerData: { umbra: store.handle, deck, ink, parkAt, inside },
   });
+  workers.add(captain);
   return { store, deck, ink, captain, ...man(store, deck) };
 }
 
@@ -127,6 +139,7 @@ async function takeOver(ship: Ship, random: Random, exact: boolean, heirs = 0): 
   const late = random.oneIn(4) ? man(store, deck) : undefined;
   if (random.oneIn(2)) Atomics.store(deck, HOLD, 0);
   const coordinator = await PatchCoordinator.recover(store, { pollMilliseconds: 60_000 });
+  coordinators.add(coordinator);
   const warnings: Error[] = [];
   coordinator.on('warning', (warning) => warnings.push(warning));
   const early = coordinator.transition;
