@@ -40,11 +40,18 @@ export class Random {
   }
 }
 
-/** The seed of a test: UMBRA_SEED, or a fresh one; printed, so that a failure can be run again. */
-export function seedOf(context: TestContext): number {
-  const given = process.env['UMBRA_SEED'];
-  const seed = given === undefined ? randomInt(2 ** 31) : Number(given);
-  context.diagnostic(`UMBRA_SEED=${seed}`);
+/** The seed of a test: UMBRA_SEED, or a fresh one. Printed, and part of what the test says when it fails. */
+export function seedOf(t: TestContext): number {
+  const seed = Number(process.env['UMBRA_SEED'] ?? randomInt(2 ** 31));
+  t.diagnostic(`UMBRA_SEED=${seed}`);
+  t.after(() => {
+    const { cause } = (t as { error?: Error | null }).error ?? {};
+    if (!(cause instanceof Error)) return;
+    const how = `\n(run the test with UMBRA_SEED=${seed} to repeat this)`;
+    const { stack } = cause;
+    cause.message += how;
+    cause.stack = (stack ?? '') + how;
+  });
   return seed;
 }
 
