@@ -57,7 +57,9 @@ export class Blocks {
     const cache = this.#caches + sizeClass * Layout.CACHE_WORDS;
     const head = words[cache + Layout.CACHE_HEAD]!;
     if (head === 0) return this.#carve(sizeClass, cache);
-    if (head >>> Layout.PAGE_SHIFT < words[Layout.PAGE_FLOOR]!) return this.#dropList(cache + Layout.CACHE_HEAD);
+    const page = head >>> Layout.PAGE_SHIFT;
+    if (page < words[Layout.PAGE_FLOOR]! || page >= this.#memory.pages || (head & 1) !== 0)
+      return this.#dropList(cache + Layout.CACHE_HEAD);
     hold(this.#thread, head);
     // step: blocks.take
     words[cache + Layout.CACHE_HEAD] = words[head + Layout.BLOCK_NEXT]!;
@@ -228,8 +230,9 @@ export class Blocks {
     const next = words[cache + Layout.CARVE_NEXT]!;
     if (next !== 0) {
       const last = words[cache + Layout.CARVE_LAST]!;
-      if (next > last || (next ^ last) >>> Layout.PAGE_SHIFT !== 0) return this.#dropList(cache + Layout.CARVE_NEXT);
       const size = CLASS_BLOCK_WORDS[sizeClass]!;
+      if (next > last || (next ^ last) >>> Layout.PAGE_SHIFT !== 0 || (last - next) % size !== 0)
+        return this.#dropList(cache + Layout.CARVE_NEXT);
       hold(this.#thread, next);
       // step: blocks.carve
       words[cache + Layout.CARVE_NEXT] = next < last ? next + size : 0;

@@ -186,3 +186,34 @@ test('under memory pressure every thread gives what it freed to the others at it
   assert.throws(() => store.alloc(2_000_000, small), coded('ERR_SHADOW_EXHAUSTED'));
   assertClean(store);
 });
+
+test('a list of free blocks that leads to none, or a page that is carved from no block on, gives none out', () => {
+  const long = defineShadowType({ id: 2, fields: { value: 'i64' } });
+  const store = tiny(small, long);
+  const { words, memory, slotAddress } = store.internals;
+  store.alloc(0, long).value = 1n;
+  store.alloc(0, small).value = 1;
+  store.free(0, long);
+  store.safepoint();
+  const cache = slotAddress + Layout.THREAD_CLASSES + classOfDataBytes(long.size) * Layout.CACHE_WORDS;
+  const end = words.slice(-Layout.LINE_WORDS);
+  let object = 1;
+  for (const word of [Layout.CACHE_HEAD, Layout.CARVE_NEXT]) {
+    const next = words[cache + Layout.CARVE_NEXT]!;
+    for (const wrong of [next + 1, -8, memory.pages * Layout.PAGE_WORDS, 2 ** 31 - 2, Layout.HEADER_WORDS]) {
+      words[cache + word] = wrong;
+      // The list or page is given up, and there is other memory at the next attempt at the latest.
+      try {
+        store.alloc(object, long);
+      } catch (error) {
+        assert.ok(coded('ERR_SHADOW_EXHAUSTED')(error));
+      }
+      const view = store.getOrAlloc(object, long);
+      assert.equal(view.value, 0n, `${word}: ${wrong}`);
+      view.value = BigInt(object);
+      assert.equal(store.get(object, long)?.value, BigInt(object++));
+    }
+  }
+  assert.deepEqual(words.slice(-Layout.LINE_WORDS), end, 'nothing was written from the end of the memory on');
+  assert.equal(store.get(0, small)?.value, 1);
+});
