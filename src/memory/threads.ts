@@ -60,22 +60,28 @@ export function claimThread(memory: Memory): Thread {
   const live = stateWord(Layout.THREAD_LIVE, own.id);
   for (let slot = 0; slot < maxThreads; slot++) {
     const address = threadSlotAddress(memory, slot);
+    if (Atomics.load(words, address + Layout.THREAD_STATE) !== Layout.THREAD_FREE) continue;
+    countIn(words, slot);
     if (Atomics.compareExchange(words, address + Layout.THREAD_STATE, Layout.THREAD_FREE, live) !== Layout.THREAD_FREE) continue;
     // step: claim.claimed
     identify(words, address);
     words[address + Layout.THREAD_GENERATION] = (words[address + Layout.THREAD_GENERATION]! + 1) | 0;
     words[address + Layout.THREAD_FIRST_HANDLE] = Atomics.load(words, Layout.OBJECT_SEQUENCE);
     // step: claim.identified
-    for (;;) {
-      const high = Atomics.load(words, Layout.THREAD_HIGH);
-      if (high > slot || Atomics.compareExchange(words, Layout.THREAD_HIGH, high, slot + 1) === high) break;
-    }
     return new Thread(memory, slot);
   }
   throw new ShadowError(
     'ERR_SHADOW_THREADS_FULL',
     `all ${maxThreads} thread slots are taken; dispose stores that are no longer used or create the store with a larger maxThreads`,
   );
+}
+
+/** Has THREAD_HIGH lie behind a slot before anybody has it: whoever looks for threads then finds each, one that has died on the way included. */
+function countIn(words: Int32Array, slot: ThreadSlot): void {
+  for (;;) {
+    const high = Atomics.load(words, Layout.THREAD_HIGH);
+    if (high > slot || Atomics.compareExchange(words, Layout.THREAD_HIGH, high, slot + 1) === high) return;
+  }
 }
 
 /** Gives the slot back. The caller has already emptied its caches, its retired list and its counters. */

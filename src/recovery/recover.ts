@@ -8,7 +8,8 @@
  *   that it owed run on the coordinator's thread if there is one.
  *
  * REPAIR_LOCK and SETTLE_LOCK hold the OS thread id of their holder, not a slot, so that a thread without a slot can recover one; the lock of a holder that
- * exists no more is taken over. Imports memory, shadow, repair, settle and exits.
+ * exists no more is taken over. The operating system may list a thread for a moment after its exit event: of one that has exited nobody asks it.
+ * Imports memory, shadow, repair, settle and departed.
  */
 import { isMainThread, threadId } from 'node:worker_threads';
 
@@ -19,8 +20,9 @@ import { ownOsThread } from '../memory/os-threads.js';
 import type { Memory } from '../memory/reservation.js';
 import { identify, isSlotGone, osThreadOf, stateWord, Thread, threadSlotAddress, threadState } from '../memory/threads.js';
 import type { ObjectTable } from '../shadow/objects.js';
+import { awaitClaims, departed, NOBODY } from './departed.js';
 import { type Operation, type Repaired, repairSlot } from './repair.js';
-import { isRepairerGone, ownRepairer } from './repairer.js';
+import { ownRepairer } from './repairer.js';
 import { type Settled, type Settler, settleSlot } from './settle.js';
 
 /** What became of one dead thread. Plain data but for `failures`. */
@@ -67,6 +69,8 @@ export class Recovery {
   /** How slots were repaired by this thread that it may settle later. */
   readonly #notes = new Map<ThreadSlot, RepairNote>();
   #settling = false;
+  /** The thread whose exit event is being dealt with. */
+  #departed = NOBODY;
   #deniedLock: WordAddress = 0;
   #denials = 0;
 
@@ -87,8 +91,14 @@ export class Recovery {
   /** Recovers a thread whose exit event has arrived, and whichever else are dead; @returns what was settled. */
   died(nodeThreadId: number): RecoveryReport[] {
     if (this.#isDisposed) return [];
-    this.#repairAll((address) => this.#isOf(address, nodeThreadId) || isSlotGone(this.#words, address), nodeThreadId);
-    return this.settle();
+    awaitClaims(this.#memory);
+    const dead = (this.#departed = departed(this.#memory, nodeThreadId));
+    try {
+      this.#repairAll((address) => dead.had(this.#words, address) || isSlotGone(this.#words, address));
+      return this.settle();
+    } finally {
+      this.#departed = NOBODY;
+    }
   }
 
   /** Looks for threads that the operating system does not know any more, and recovers them. */
@@ -200,14 +210,10 @@ export class Recovery {
     return thread !== undefined && !thread.disposed && thread.slot === slot;
   }
 
-  #isOf(address: WordAddress, nodeThreadId: number): boolean {
-    return this.#words[address + Layout.THREAD_NODE_ID] === nodeThreadId && nodeThreadId > 0;
-  }
-
-  /** Repairs the slots of which `isDead` says so, under REPAIR_LOCK. `exited`: a thread that is certainly dead. */
-  #repairAll(isDead: (slotAddress: WordAddress) => boolean, exited = 0): void {
+  /** Repairs the slots of which `isDead` says so, under REPAIR_LOCK. */
+  #repairAll(isDead: (slotAddress: WordAddress) => boolean): void {
     const words = this.#words;
-    this.#takeRepairLock(exited);
+    this.#takeRepairLock();
     try {
       for (let slot = 0; slot < this.#memory.maxThreads; slot++) {
         const address = this.#address(slot);
@@ -232,7 +238,7 @@ export class Recovery {
     const address = this.#address(slot);
     const began = performance.now();
     const mayDestroy = this.#mayDestroy();
-    this.#takeRepairLock(0);
+    this.#takeRepairLock();
     try {
       if (threadState(words, address) !== Layout.THREAD_DEAD) return undefined;
       words[address + Layout.THREAD_OS_START_LOW] = 0; // unknown until both halves are there
@@ -260,7 +266,7 @@ export class Recovery {
 
   /** Leaves an adopted slot to somebody who can do more for it. */
   #putBack(address: WordAddress): void {
-    this.#takeRepairLock(0);
+    this.#takeRepairLock();
     try {
       Atomics.store(this.#words, address + Layout.THREAD_STATE, stateWord(Layout.THREAD_DEAD, 0));
     } finally {
@@ -279,7 +285,7 @@ export class Recovery {
   }
 
   #recount(): void {
-    this.#takeRepairLock(0);
+    this.#takeRepairLock();
     try {
       this.#countDead();
     } finally {
@@ -302,13 +308,13 @@ export class Recovery {
     return threadSlotAddress(this.#memory, slot);
   }
 
-  #takeRepairLock(exited: number): void {
+  #takeRepairLock(): void {
     const words = this.#words;
     const mine = ownRepairer();
     for (let waited = 0; ;) {
       const seen = Atomics.compareExchange(words, Layout.REPAIR_LOCK, 0, mine);
       if (seen === 0 || seen === mine) return; // its id was given to us: a repair waits for nothing, so this thread is in none
-      if (isRepairerGone(seen, exited) || waited >= REPAIR_MILLISECONDS) {
+      if (this.#departed.isHolderGone(seen) || waited >= REPAIR_MILLISECONDS) {
         if (Atomics.compareExchange(words, Layout.REPAIR_LOCK, seen, mine) === seen) return;
         continue;
       }
@@ -326,7 +332,7 @@ export class Recovery {
     const mine = ownRepairer();
     const seen = Atomics.compareExchange(this.#words, Layout.SETTLE_LOCK, 0, mine);
     if (seen === 0 || seen === mine) return true;
-    return isRepairerGone(seen, 0) && Atomics.compareExchange(this.#words, Layout.SETTLE_LOCK, seen, mine) === seen;
+    return this.#departed.isHolderGone(seen) && Atomics.compareExchange(this.#words, Layout.SETTLE_LOCK, seen, mine) === seen;
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { CLASS_BLOCK_WORDS, classAddress } from '../../src/memory/classes.js';
 import { Layout } from '../../src/memory/layout.js';
-import { threadSlotAddress } from '../../src/memory/threads.js';
+import { osThreadOf, threadSlotAddress } from '../../src/memory/threads.js';
 import type { ShadowStore } from '../../src/shadow/store.js';
 import { bucketAddress } from '../../src/table/hash.js';
 
@@ -44,6 +44,9 @@ export function heldLocks(store: ShadowStore): string[] {
   return held;
 }
 
+/** Of a slot whose thread has not said who it is. */
+export const ANONYMOUS = -1;
+
 /** Thread slots that are not free, with the thread that took each. */
 export function takenSlots(store: ShadowStore): { readonly slot: number; readonly thread: number; readonly epoch: number }[] {
   const { words, memory } = store.internals;
@@ -51,7 +54,12 @@ export function takenSlots(store: ShadowStore): { readonly slot: number; readonl
   for (let slot = 0; slot < words[Layout.THREAD_HIGH]!; slot++) {
     const address = threadSlotAddress(memory, slot);
     if ((words[address + Layout.THREAD_STATE]! & STATE_BITS) === Layout.THREAD_FREE) continue;
-    taken.push({ slot, thread: words[address + Layout.THREAD_NODE_ID]!, epoch: words[address + Layout.THREAD_EPOCH]! });
+    const anonymous = osThreadOf(words, address) !== 0 && words[address + Layout.THREAD_OS_START_LOW] === 0;
+    taken.push({
+      slot,
+      thread: anonymous ? ANONYMOUS : words[address + Layout.THREAD_NODE_ID]!,
+      epoch: words[address + Layout.THREAD_EPOCH]!,
+    });
   }
   return taken;
 }

@@ -7,9 +7,12 @@ import type * as RandomKills from './random-kills.js';
 import { killsOf, tellRun } from './report.js';
 import { killAtSteps } from './step-run.js';
 
+/** Other tests run meanwhile. */
+const PROCESSES = 2;
+
 test('a thread that is killed at any protocol step leaves nothing behind', async (t) => {
   const seed = seedOf(t);
-  const { pairs, kills, unreached, wrongs } = await killAtSteps({ complete: false, seed });
+  const { pairs, kills, unreached, wrongs } = await killAtSteps({ complete: false, seed, processes: PROCESSES });
   t.diagnostic(`${kills} kills at ${pairs} pairs of operation and step`);
   assert.deepEqual(wrongs, []);
   assert.deepEqual(unreached, [], 'every step is reached by some operation');

@@ -1,5 +1,5 @@
 /**
- * `npm run chaos -- [--kills N] [--seconds N] [--workers N] [--seed S]`: random kills, and with `--steps` kills at every named protocol step. Exit code 1 when
+ * `npm run chaos -- [--kills N] [--seconds N] [--workers N] [--seed S]`: random kills, or with `--steps` kills at every named protocol step. Exit code 1 when
  * anything was lost, doubled, damaged or stuck, with the seed and the history of what went wrong; 2 when an option is refused.
  */
 import { randomInt } from 'node:crypto';
@@ -22,8 +22,13 @@ async function run(args: readonly string[]): Promise<void> {
     write(HELP);
     return;
   }
+  if (options.steps) {
+    const { seed, processes, only } = options;
+    write(`seed ${seed}`);
+    if (!(await runSteps({ complete: true, seed, processes, only, tell: write }))) process.exitCode = 1;
+    return;
+  }
   let failed = false;
-  if (options.steps) failed = !(await runSteps({ complete: true, seed: options.seed, tell: write }));
   const build = makeBuild({ steps: false });
   const { killAtRandom } = await build.load<typeof RandomKills>('test/chaos/random-kills.js');
   write(`seed ${options.seed}, ${options.workers} workers`);

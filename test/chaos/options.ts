@@ -1,6 +1,7 @@
 /**
  * The command line of the random kills: every option checked, defaults filled in. Each refusal is ERR_CLI_OPTION and names the option, the value and the rule.
  */
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 
 import { ShadowError } from '../../src/errors.js';
@@ -14,6 +15,10 @@ export interface ChaosOptions {
   readonly rounds: readonly string[] | undefined;
   /** Whether threads are killed at every protocol step, too. */
   readonly steps: boolean;
+  /** Processes that share the work of killing threads at steps. */
+  readonly processes: number;
+  /** Part of the name of operations or steps: only these; undefined = all. */
+  readonly only: string | undefined;
 }
 
 const DEFAULT_KILLS = 1000;
@@ -24,6 +29,8 @@ const DEFINITIONS = {
   seed: { type: 'string' },
   rounds: { type: 'string' },
   steps: { type: 'boolean' },
+  processes: { type: 'string' },
+  only: { type: 'string' },
   help: { type: 'boolean' },
 } as const;
 
@@ -33,7 +40,9 @@ export const HELP = `npm run chaos -- [options]: kills threads while they work o
   --workers N     threads at work at once, 2…16; 4 by default
   --seed N        0…4294967295; repeats the choices of a run, though not its schedule
   --rounds A,B    only these kinds of rounds
-  --steps         kill at every named protocol step as well: every operation, as holder, as waiter and as bystander
+  --steps         kill at every named protocol step instead: in every operation, as holder, as waiter and as bystander
+  --processes N   share the kills at steps among so many processes, 1…64; one for each processor by default
+  --only TEXT     kills at steps only in operations or at steps with this in their name
   --help`;
 
 /** 'help' when help was asked for. `randomSeed` is used where no --seed is given. @throws ERR_CLI_OPTION */
@@ -52,6 +61,8 @@ export function parseChaosOptions(args: readonly string[], randomSeed: number, k
     seed: whole('seed', values.seed, 0, 2 ** 32 - 1) ?? randomSeed,
     rounds,
     steps: values.steps === true,
+    processes: whole('processes', values.processes, 1, 64) ?? availableParallelism(),
+    only: values.only,
   };
 }
 

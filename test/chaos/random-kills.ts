@@ -3,7 +3,6 @@
  */
 import { fileURLToPath } from 'node:url';
 
-import { ShadowStore } from '../../src/shadow/store.js';
 import { Random } from '../concurrency/random.js';
 import { Actor } from './crowd.js';
 import { Company } from './doomed.js';
@@ -30,7 +29,6 @@ export async function killAtRandom(
   { kills, seconds, workers, seed, perRound, rounds }: RandomKillsOptions,
   onRound: (result: RoundResult) => void = () => undefined,
 ): Promise<RoundResult[]> {
-  const anchor = ShadowStore.create({ maxBytes: 2 ** 21 }); // while this thread has a store, it hears of exits
   const company = new Company(() => new Actor(ACTOR), STARTED_AHEAD);
   const random = new Random(seed);
   const results: RoundResult[] = [];
@@ -49,7 +47,6 @@ export async function killAtRandom(
     }
   } finally {
     await company.close();
-    anchor[Symbol.dispose]();
   }
   return results;
 }

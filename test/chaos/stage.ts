@@ -4,7 +4,7 @@
 import { Layout } from '../../src/memory/layout.js';
 import { isSlotGone, osThreadOf, threadSlotAddress, threadState } from '../../src/memory/threads.js';
 import { ShadowStore } from '../../src/shadow/store.js';
-import { brokenInvariants, heldLocks, takenSlots } from './audit.js';
+import { ANONYMOUS, brokenInvariants, heldLocks, takenSlots } from './audit.js';
 import type { Puppet } from './master.js';
 import { watched } from './watchdog.js';
 import type { Operation } from './operation.js';
@@ -59,6 +59,15 @@ export class Stage {
     }
   }
 
+  /** Whether this thread does not look for the dead while it waits for memory: those of whom nobody has noticed yet are for the operation to find. */
+  blind(blind: boolean): void {
+    for (const { internals } of [this.store, ...this.world.others]) {
+      internals.thread.onLaggard = () => {
+        if (!blind) internals.recovery.repairGone();
+      };
+    }
+  }
+
   /** What happens when the exit event of a thread comes. */
   hear(thread: number): void {
     watched(`recovery after an exit in "${this.operation.name}"`, () => this.store.internals.recovery.died(thread));
@@ -66,7 +75,7 @@ export class Stage {
 
   /** Whether a puppet has a thread slot. */
   isTaken(puppet: Puppet): boolean {
-    return takenSlots(this.store).some(({ thread }) => thread === puppet.thread);
+    return takenSlots(this.store).some(({ thread }) => thread === puppet.thread || thread === ANONYMOUS);
   }
 
   buried(puppet: Puppet): void {
@@ -79,7 +88,7 @@ export class Stage {
     return Atomics.load(words, memory.threads + puppet.slot * Layout.THREAD_WORDS + Layout.THREAD_LOCK_WAITS);
   }
 
-  /** Resolves when the operating system knows nothing of a puppet any more, which may be a moment after its exit event. */
+  /** Resolves when the operating system knows nothing of a puppet any more, which may be a moment after its exit event: for one whose event nobody hears. */
   async gone(puppet: Puppet): Promise<void> {
     const { words, memory } = this.store.internals;
     const address = threadSlotAddress(memory, puppet.slot);
@@ -90,19 +99,9 @@ export class Stage {
     }
   }
 
-  /**
-   * What anybody may do who suspects that threads have died, until their slots are free. Once may be too early: the operating system may know a thread for a
-   * moment after its exit event, and so the one that was settling another.
-   */
-  async recover(victim: Puppet): Promise<void> {
-    const deadline = performance.now() + VANISHING_MILLISECONDS;
-    for (;;) {
-      watched(`recovery after a death in "${this.operation.name}"`, () => this.store.recover());
-      const left = this.isTaken(victim) || takenSlots(this.store).some(({ thread }) => this.#corpses.has(thread));
-      const unsettled = Atomics.load(this.store.internals.words, Layout.DEAD_SLOTS) !== 0;
-      if ((!left && !unsettled) || performance.now() > deadline) return;
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
+  /** What anybody may do who suspects that threads have died. Once has to do, where the operating system has forgotten them or their exit event has come. */
+  recover(): void {
+    watched(`recovery after a death in "${this.operation.name}"`, () => this.store.recover());
   }
 
   /** What the store holds now. */
@@ -122,7 +121,8 @@ export class Stage {
     if (victim !== undefined) this.operation.finish?.(this.world);
     const wrongs = [...heldLocks(this.store), ...brokenInvariants(this.store)];
     for (const { slot, thread } of takenSlots(this.store)) {
-      if (thread === victim?.thread || this.#corpses.has(thread)) wrongs.push(`slot ${slot} is still that of the dead thread`);
+      if (thread === victim?.thread || thread === ANONYMOUS || this.#corpses.has(thread))
+        wrongs.push(`slot ${slot} is still that of the dead thread`);
     }
     const now = this.contents();
     const { own = () => false } = this.operation;

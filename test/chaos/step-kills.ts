@@ -4,22 +4,15 @@
  */
 import { fileURLToPath } from 'node:url';
 
-import { ShadowStore } from '../../src/shadow/store.js';
 import { Berth } from './berth.js';
-import { OPERATIONS, operationNamed } from './catalogue.js';
+import { operationNamed } from './catalogue.js';
 import { Company } from './doomed.js';
+import type { Fate, News, Role } from './jobs.js';
 import { Missed, Puppet } from './master.js';
 import { type Operation, probe } from './operation.js';
 import { type Effect, Stage } from './stage.js';
 import type { Contents } from './world.js';
 import { watched } from './watchdog.js';
-
-export const ROLES = ['holder', 'waiter', 'bystander'] as const;
-export type Role = (typeof ROLES)[number];
-
-/** How the others learn of the death: by its exit event, by waiting in vain for a lock, or by that on the main thread, which no event can reach. */
-export const NEWS = ['event', 'waiter', 'main'] as const;
-export type News = (typeof NEWS)[number];
 
 /** An operation that comes by a step, so many times. */
 export interface Pair {
@@ -34,8 +27,7 @@ export interface Kill {
   readonly hit: number;
   readonly role: Role;
   readonly news: News;
-  /** How the thread dies; a waiter or bystander is always terminated. */
-  readonly fate: 'terminate' | 'exit' | 'throw';
+  readonly fate: Fate;
 }
 
 export interface Outcome {
@@ -79,6 +71,7 @@ export class Lane {
     helper.record();
     await helper.perform({ kind: 'run', operation: operation.name });
     const hits = helper.recorded();
+    stage.blind(false);
     const effect = interrupted ?? { before, after: stage.contents() };
     const wrongs = stage.wrongs(effect, undefined, corpse === undefined);
     if (wrongs.length > 0) throw new Error(`${operation.name} goes wrong without a death: ${wrongs.join('; ')}`);
@@ -106,6 +99,7 @@ export class Lane {
     const { corpse } = stage.operation;
     if (corpse === undefined) return;
     const dead = await this.#company.next();
+    stage.blind(true);
     await stage.cast(dead, true, corpse.operation);
     dead.stopAt(this.#steps.indexOf(corpse.step), 1);
     dead.order({ kind: 'run', operation: corpse.operation });
@@ -156,6 +150,7 @@ export class Lane {
       victim.stopAt(step, hit, FATES[fate]);
       victim.order({ kind: 'run', operation: operation.name });
       await victim.parked();
+      stage.blind(false);
       if (fate !== 'terminate') await victim.exited;
       if (news === 'waiter') {
         helper.order({ kind: 'probe', operation: operation.name });
@@ -174,10 +169,8 @@ export class Lane {
       }
       if (news !== 'main') await helper.finished();
       await victim.exited;
-      // The exit event alone has to do, unless the thread had not said yet who it is, or was recovering others itself.
-      const told = news === 'event' && operation.corpse === undefined && !this.#steps[step]!.startsWith('claim.');
-      if (told && stage.isTaken(victim)) throw new Error('the exit event did not recover the thread');
-      await stage.recover(victim);
+      if (stage.isTaken(victim)) throw new Error('the exit event did not recover the thread');
+      stage.recover();
     } finally {
       await victim.kill();
     }
@@ -203,6 +196,7 @@ export class Lane {
       helper.stopAt(step, hit);
       helper.order({ kind: 'run', operation: operation.name });
       reached = await helper.reaches();
+      stage.blind(false);
       if (role === 'waiter' && reached) {
         victim.order({ kind: 'probe', operation: operation.name });
         waited = await waitsOrEnds(stage, victim);
@@ -216,7 +210,8 @@ export class Lane {
     await helper.finished();
     helper.stopAt(0, 0);
     if (news === 'event') stage.hear(victim.thread);
-    await stage.recover(victim);
+    else await stage.gone(victim);
+    stage.recover();
     const wrongs = stage.wrongs(effect, victim, operation.corpse === undefined);
     await helper.perform({ kind: 'detach' });
     stage.close();
@@ -260,10 +255,8 @@ async function waitsOrEnds(stage: Stage, puppet: Puppet): Promise<boolean> {
   return false;
 }
 
-/** The operations, and threads to kill in them. */
+/** The threads to kill, for all lanes. */
 export class StepKills {
-  /** While this thread has a store, it hears of the exit of every thread that it starts. */
-  readonly #anchor = ShadowStore.create({ maxBytes: 2 ** 21 });
   readonly #steps: readonly string[];
   readonly #company = new Company(() => new Puppet(PUPPET), STARTED_AHEAD);
 
@@ -274,18 +267,5 @@ export class StepKills {
 
   lane(): Lane {
     return new Lane(this.#company, this.#steps);
-  }
-
-  /** Every (operation, step) that there is. */
-  async pairs(): Promise<Pair[]> {
-    const pairs: Pair[] = [];
-    const lane = this.lane();
-    for (const operation of OPERATIONS) pairs.push(...(await lane.record(operation)));
-    return pairs;
-  }
-
-  async close(): Promise<void> {
-    await this.#company.close();
-    this.#anchor[Symbol.dispose]();
   }
 }

@@ -1,15 +1,23 @@
 /**
- * Owns a pass over the kills at protocol steps: which kills there are, several lanes of them side by side, and what is told of it.
+ * Owns a pass over the kills at protocol steps: which kills there are, several processes that do them, and what is told of it.
  */
+import { join } from 'node:path';
+
 import { Random } from '../concurrency/random.js';
 import { makeBuild, type Mutation } from './build.js';
-import type * as Steps from './step-kills.js';
+import type * as Catalogue from './catalogue.js';
+import { Children } from './children.js';
+import { type KillJob, NEWS, type RecordJob, ROLES } from './jobs.js';
 import { type Step, tellStep } from './steps.js';
 
 export interface StepRunOptions {
   /** Every pair in every role and by all news and at first and last hit; else a sample, in which every step is once in each role. */
   readonly complete: boolean;
   readonly seed: number;
+  /** Processes that share the work. */
+  readonly processes: number;
+  /** Only operations or steps whose name contains this. */
+  readonly only?: string | undefined;
   readonly mutations?: readonly Mutation[];
   readonly tell?: (line: string) => void;
   /** Ends the pass at the first thing that is wrong. */
@@ -24,75 +32,123 @@ export interface StepRunResult {
   readonly wrongs: readonly string[];
 }
 
-const LANES = 3;
+/** An operation that comes by a step, so many times. */
+interface Pair {
+  readonly operation: string;
+  readonly step: number;
+  readonly hits: number;
+}
+
 /** A short pass kills the holder at one pair out of so many, besides one pair of each step in each role. */
 const SAMPLE = 5;
-/** Steps that belong to the coordinator and to snapshots have tests of their own. */
-const ELSEWHERE = ['src/livepatch/', 'src/recovery/snapshot'];
+const PROGRESS_MILLISECONDS = 10_000;
 
 /** The pass; see StepRunResult. */
 export async function killAtSteps({
   complete,
   seed,
+  processes,
+  only = '',
   mutations = [],
   tell = () => undefined,
   failFast = false,
 }: StepRunOptions): Promise<StepRunResult> {
   const build = makeBuild({ mutations });
-  const { StepKills, NEWS, ROLES } = await build.load<typeof Steps>('test/chaos/step-kills.js');
-  const kills = new StepKills(build.steps.map(({ name }) => name));
+  const { OPERATIONS } = await build.load<typeof Catalogue>('test/chaos/catalogue.js');
+  const children = new Children(
+    join(build.folder, 'test/chaos/step-child.js'),
+    [JSON.stringify(build.steps.map(({ name }) => name))],
+    processes,
+  );
+  const random = new Random(seed);
   const wrongs: string[] = [];
-  let done = 0;
+  const pairs: Pair[] = [];
+  let kills = 0;
   try {
-    const pairs = await kills.pairs();
-    const reached = new Set(pairs.map(({ step }) => step));
-    const unreached = build.steps
-      .slice(1)
-      .filter((step, i) => !reached.has(i + 1) && !ELSEWHERE.some((folder) => step.module.startsWith(folder)));
-    const random = new Random(seed);
-    const list: Steps.Kill[] = [];
-    const others = new Set<number>();
-    for (const pair of pairs) {
-      const hits = complete && pair.hits > 1 ? [1, pair.hits] : [1 + random.below(pair.hits)];
-      for (const role of ROLES) {
-        if (!complete && others.has(pair.step) && !(role === 'holder' && random.oneIn(SAMPLE))) continue;
-        const ways = complete && role === 'holder' ? NEWS : [random.pick(NEWS)];
-        for (const hit of hits)
-          for (const news of ways) list.push({ pair, hit, role, news, fate: role === 'holder' && random.oneIn(3) ? 'exit' : 'terminate' });
-      }
-      others.add(pair.step);
+    const records = OPERATIONS.map(({ name }): RecordJob => ({ kind: 'record', operation: name }));
+    await children.run(records, ({ operation }, { hits, wrongs: found }) => {
+      wrongs.push(...found.map((wrong) => `${operation}: ${wrong}`));
+      pairs.push(...hits.map(([step, count]) => ({ operation, step, hits: count })));
+      return !failFast || wrongs.length === 0;
+    });
+    const order = new Map(records.map(({ operation }, i) => [operation, i]));
+    pairs.sort((a, b) => order.get(a.operation)! - order.get(b.operation)! || a.step - b.step);
+    const wanted = pairs.filter(({ operation, step }) => operation.includes(only) || build.steps[step]!.name.includes(only));
+    const jobs = killsAt(wanted, complete, random);
+    const table = new Table(build.steps, jobs, tell);
+    const began = performance.now();
+    let told = began;
+    if (!failFast || wrongs.length === 0) {
+      await children.run(jobs, (job, { wrongs: found }) => {
+        kills++;
+        const { operation, step, hit, role, news, fate } = job as KillJob;
+        const where = `${operation} / ${tellStep(build.steps[step]!, build.steps)}, hit ${hit} (${role}, ${news}, ${fate})`;
+        wrongs.push(...found.map((wrong) => `${where}: ${wrong}`));
+        if (found.length > 0) tell(`  ${where}: ${found.join('; ')}`);
+        if (complete) table.done(job as KillJob);
+        if (performance.now() - told > PROGRESS_MILLISECONDS) {
+          told = performance.now();
+          tell(`  … ${kills} of ${jobs.length} kills, ${((told - began) / 1000).toFixed(0)} s`);
+        }
+        return !failFast || wrongs.length === 0;
+      });
     }
-    const next = list.values();
-    const lane = async (): Promise<void> => {
-      const one = kills.lane();
-      for (const kill of next) {
-        if (failFast && wrongs.length > 0) return;
-        const { wrongs: found } = await one.kill(kill);
-        done++;
-        const { pair, hit, role, news, fate } = kill;
-        const where = `${pair.operation.name} / ${nameOf(build.steps, pair.step)}, hit ${hit} of ${pair.hits} (${role}, ${news}, ${fate})`;
-        for (const wrong of found) wrongs.push(`${where}: ${wrong}`);
-        if (found.length > 0) tell(`  ${where}: ${found[0]}`);
-      }
-    };
-    await Promise.all(Array.from({ length: LANES }, lane));
-    if (complete) for (const line of tellPairs(build.steps, pairs)) tell(line);
-    return { pairs: pairs.length, kills: done, unreached: unreached.map(({ name, module }) => `${name} (${module})`), wrongs };
   } finally {
-    await kills.close();
+    children.close();
+  }
+  const reached = new Set(pairs.map(({ step }) => step));
+  const unreached = build.steps.slice(1).filter((_, i) => !reached.has(i + 1));
+  return { pairs: pairs.length, kills, unreached: unreached.map(({ name, module }) => `${name} (${module})`), wrongs };
+}
+
+function killsAt(pairs: readonly Pair[], complete: boolean, random: Random): KillJob[] {
+  const jobs: KillJob[] = [];
+  const others = new Set<number>();
+  for (const { operation, step, hits: count } of pairs) {
+    const hits = complete && count > 1 ? [1, count] : [1 + random.below(count)];
+    for (const role of ROLES) {
+      if (!complete && others.has(step) && !(role === 'holder' && random.oneIn(SAMPLE))) continue;
+      const ways = complete && role === 'holder' ? NEWS : [random.pick(NEWS)];
+      for (const hit of hits) {
+        for (const news of ways) {
+          const fate = role === 'holder' && random.oneIn(3) ? 'exit' : 'terminate';
+          jobs.push({ kind: 'kill', operation, step, hit, role, news, fate });
+        }
+      }
+    }
+    others.add(step);
+  }
+  return jobs;
+}
+
+/** Tells of each pair of operation and step when the last of its kills is done: how many there were in each role. */
+class Table {
+  readonly #steps: readonly Step[];
+  readonly #tell: (line: string) => void;
+  readonly #left = new Map<string, number>();
+  readonly #counts = new Map<string, Record<string, number>>();
+
+  constructor(steps: readonly Step[], jobs: readonly KillJob[], tell: (line: string) => void) {
+    this.#steps = steps;
+    this.#tell = tell;
+    for (const job of jobs) this.#left.set(keyOf(job), (this.#left.get(keyOf(job)) ?? 0) + 1);
+  }
+
+  done(job: KillJob): void {
+    const key = keyOf(job);
+    const counts = this.#counts.get(key) ?? { holder: 0, waiter: 0, bystander: 0 };
+    counts[job.role]!++;
+    this.#counts.set(key, counts);
+    const left = this.#left.get(key)! - 1;
+    this.#left.set(key, left);
+    if (left > 0) return;
+    const cells = ROLES.map((role) => `${role} ${String(counts[role]).padStart(2)}`).join('  ');
+    this.#tell(`  ${job.operation.padEnd(60)} ${tellStep(this.#steps[job.step]!, this.#steps).padEnd(34)} ${cells}`);
   }
 }
 
-function nameOf(steps: readonly Step[], number: number): string {
-  return tellStep(steps[number]!, steps);
-}
-
-/** Which operations come by which step. */
-function tellPairs(steps: readonly Step[], pairs: readonly Steps.Pair[]): string[] {
-  return steps.slice(1).flatMap((_, i) => {
-    const operations = pairs.filter(({ step }) => step === i + 1).map(({ operation }) => operation.name);
-    return operations.length === 0 ? [] : [`  ${nameOf(steps, i + 1)}: ${operations.join(', ')}`];
-  });
+function keyOf({ operation, step }: KillJob): string {
+  return `${step} ${operation}`;
 }
 
 /** Runs a pass and tells what came of it; false if anything is wrong. */
@@ -100,8 +156,10 @@ export async function runSteps(options: StepRunOptions & { readonly tell: (line:
   const since = performance.now();
   const { pairs, kills, unreached, wrongs } = await killAtSteps(options);
   options.tell(
-    `${kills} kills at ${pairs} (operation, step) pairs, ${((performance.now() - since) / 1000).toFixed(0)} s; ${wrongs.length} violations`,
+    `${kills} kills at ${pairs} (operation, step) pairs in ${options.processes} processes, ${((performance.now() - since) / 1000).toFixed(0)} s; ` +
+      `${wrongs.length} violations, ${unreached.length} steps that no operation comes by`,
   );
+  for (const wrong of wrongs) options.tell(`  ${wrong}`);
   for (const step of unreached) options.tell(`  no operation comes by ${step}`);
   return wrongs.length === 0 && unreached.length === 0;
 }

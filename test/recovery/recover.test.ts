@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 
 import { Layout } from '../../src/memory/layout.js';
 import type { RecoveryReport } from '../../src/recovery/recover.js';
@@ -37,6 +39,21 @@ test('after the exit event of a worker that died in a constructor the variable n
   assertEmpty(opened);
   opened.alloc('here', mortal).value = 3;
   assert.equal(opened.get('here', mortal)?.value, 3);
+});
+
+test('the exit event of a worker that was started before there was any store is heard as well', async (context) => {
+  const worker = new Worker(new URL('./workers/late.js', import.meta.url));
+  context.after(() => worker.terminate());
+  await once(worker, 'online');
+  const { store: opened, reports } = store();
+  worker.postMessage(opened.handle);
+  await once(worker, 'message');
+  assert.equal(opened.stats().threads.length, 2);
+  const exited = once(worker, 'exit');
+  worker.postMessage('end');
+  await exited;
+  assert.equal(reports.length, 1, 'it was recovered at once');
+  assertAlone(opened);
 });
 
 test('the main thread that waits for a lock finds out by itself that its owner is dead', async (context) => {
