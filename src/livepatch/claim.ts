@@ -18,8 +18,11 @@ export function claimStore(store: ShadowStore, predecessor: number): void {
   const { words, slot, slotAddress } = store.internals;
   const claim = claimOf(words[slotAddress + Layout.THREAD_GENERATION]!, slot);
   if (Atomics.compareExchange(words, Layout.PATCH_COORDINATOR_CLAIM, predecessor, claim) !== predecessor) throw taken();
+  // step: coordinator.claimed
   Atomics.store(words, Layout.PATCH_COORDINATOR_SLOT, slot + 1);
+  // step: coordinator.placed
   Atomics.store(words, Layout.PATCH_COORDINATOR, Layout.COORDINATOR_LIVE);
+  // step: coordinator.live
 }
 
 /** Undoes `claimStore()`. */

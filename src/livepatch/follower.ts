@@ -150,6 +150,7 @@ export class Follower {
 
   #follow(): void {
     const manifest = this.#newest;
+    // step: follow.received
     this.acted = NEVER;
     this.#failure = null;
     this.#pending = null;
@@ -165,6 +166,7 @@ export class Follower {
 
   /** Loads in the background what is missing; tasks go on with the version they have. */
   async #load(manifest: Manifest): Promise<void> {
+    // step: follow.loading
     const loadsStack = !this.code.hasStack(manifest);
     await this.code.load(manifest.stack);
     if (this.#newest !== manifest) return;
@@ -182,6 +184,7 @@ export class Follower {
     }
     this.#pending = manifest;
     this.#closed = true;
+    // step: follow.closed
     if (!failed && manifest.mode === 'pin') {
       const aimed = this.#aim(manifest);
       if (this.#newest !== manifest) return;
@@ -258,7 +261,9 @@ export class Follower {
     this.#pending = null;
     this.#reached = epoch;
     this.#lookout.end();
+    // step: follow.reach
     this.#slot.note(Layout.THREAD_PATCH_EPOCH, epoch);
+    // step: follow.reached
     this.#slot.wakeCoordinator();
     this.#changed();
   }
@@ -305,7 +310,9 @@ export class Follower {
     if (report !== null) this.#radio.post(report);
     // After the message: the coordinator that sees the word finds the message in its queue.
     const failed = report !== null && report.failure !== null;
+    // step: follow.told
     this.#slot.note(Layout.THREAD_PATCH_LOADED, failed ? -manifest.epoch : manifest.epoch);
+    // step: follow.loaded
     this.#slot.wakeCoordinator();
     this.#changed();
   }

@@ -66,6 +66,7 @@ export class Journal {
     const needed = new Set(snapshot.entries.map(({ serial }) => serial));
     for (const serial of this.#texts) {
       if (needed.has(serial)) continue;
+      // step: record.drop
       this.#records.drop(serial);
       this.#texts.delete(serial);
     }
@@ -74,7 +75,9 @@ export class Journal {
   /** Keeps the text of a script, if it is one, until no patch of the record is of that number. @throws ERR_SHADOW_EXHAUSTED: nothing is kept */
   keep({ serial, code }: PatchReference): void {
     if (code === null || this.#closed) return;
+    // step: record.keep
     this.#records.keep(serial, code);
+    // step: record.kept
     this.#texts.add(serial);
   }
 
@@ -114,6 +117,7 @@ export class Journal {
 
   /** It is about to run. */
   call(key: string): void {
+    // step: callback.call
     this.#calling = key;
     this.save();
   }
@@ -121,6 +125,7 @@ export class Journal {
   /** It has run; one that refused has nothing that would have to be answered. */
   called(key: string, agreed: boolean): void {
     this.#calling = null;
+    // step: callback.called
     if (agreed && this.#stage !== null) this.#told.get(this.#stage)?.add(key);
     this.save();
   }

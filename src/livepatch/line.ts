@@ -72,6 +72,7 @@ export class Line {
 
   set direction(direction: Direction) {
     Atomics.store(this.#words, Layout.PATCH_TARGET, direction);
+    // step: publish.directed
   }
 
   /** Tells every thread, present or future, what to run from now on. */
@@ -79,8 +80,11 @@ export class Line {
     this.#manifest = { ...order, ...this.#policy, epoch: Atomics.load(this.#words, Layout.PATCH_EPOCH) + this.#step };
     this.#step = 1;
     announce(this.storeName, { handle: this.#store.handle, manifest: this.#manifest });
+    // step: publish.announced
     this.#post({ kind: 'manifest', manifest: this.#manifest });
+    // step: publish.posted
     Atomics.store(this.#words, Layout.PATCH_EPOCH, this.#manifest.epoch);
+    // step: publish.raised
     return this.#manifest;
   }
 

@@ -226,6 +226,7 @@ export class Operations {
     transition.direction = to;
     transition.cause = cause;
     entry.enabled = to === PATCHING;
+    // step: transition.turned
     this.threads.line.direction = to;
     const from = directionName(direction);
     this.#announce('milestone', { milestone: 'transition-reverse', patch: entry.name, from, to: directionName(to) });
@@ -345,6 +346,7 @@ export class Operations {
     this.#standing.transition = transition;
     entry.transition = true;
     this.#journal.enter(stageName(transition));
+    // step: transition.noted
     this.#announce('milestone', { milestone: 'transition-init', patch: entry.name, direction: directionName(direction) });
   }
 
@@ -354,7 +356,9 @@ export class Operations {
     this.#announce('milestone', { milestone: 'transition-start', patch: entry.name, direction: directionName(direction) });
     transition.stage = 'pending';
     this.#journal.leave();
+    // step: transition.start
     this.#order(transition.order(this.#migrator.retained));
+    // step: transition.ordered
     void this.#drive(transition);
   }
 
@@ -397,8 +401,10 @@ export class Operations {
     const workers = this.threads.progress().switched;
     transition.stage = 'completing';
     this.#journal.enter(stageName(transition));
+    // step: transition.completing
     if (transition.direction === PATCHING) await this.#stages.arrive(transition, this.#delist);
     else await this.#stages.leave(transition, this.#delist);
+    // step: transition.arrived
     this.#standing.settled = target;
     this.#standing.settledMode = transition.forced === null ? 'gate' : 'force';
     this.#end(transition);
@@ -431,6 +437,7 @@ export class Operations {
     entry.transition = false;
     this.#journal.leave();
     this.#journal.save();
+    // step: transition.ended
     this.threads.line.direction = NO_TRANSITION;
     this.#announce('milestone', { milestone: 'transition-done', patch: entry.name, direction: directionName(direction) });
   }
@@ -465,6 +472,7 @@ export class Operations {
     const { before, after } = transition;
     transition.migrating = true;
     this.#journal.save();
+    // step: transition.migrating
     this.#migrator.know([...before.stack, ...after.stack]);
     try {
       this.#migrator.begin(transition.migrations, [...before.stack, ...after.stack]);
@@ -473,6 +481,7 @@ export class Operations {
       this.#journal.save();
       throw error;
     }
+    // step: transition.migrated
     transition.migrated = true;
   }
 

@@ -47,7 +47,9 @@ export async function resume(host: ResumeHost): Promise<Resumption> {
   const uncertain = uncertainCallback(host);
   const told = transition?.stage === 'pending' || transition?.stage === 'completing' ? transition : undefined;
   const inModule = journal.stage?.startsWith('module ') === true;
+  // step: takeover.tell
   host.tell(told); // threads first: those that wait at the gate go on
+  // step: takeover.told
   if (inModule) await keeper.resume();
   if (told !== undefined) host.goOn(told);
   else if (transition !== undefined) await endPreparation(host, transition);
@@ -59,6 +61,7 @@ export async function resume(host: ResumeHost): Promise<Resumption> {
     await keeper.reconsider();
   }
   if (transition === undefined) return { transition: null, uncertain };
+  // step: takeover.resumed
   const { entry, kind } = transition;
   const fate = told !== undefined || kind === 'disable' ? 'resumed' : 'cancelled';
   return { transition: { patch: entry.name, kind, fate }, uncertain };

@@ -104,6 +104,7 @@ export class Roster {
       for (const slot of this.#agentSlots()) {
         if (words[slot + Layout.THREAD_NODE_ID] === thread) Atomics.store(words, slot + Layout.THREAD_AGENT, 0);
       }
+      // step: roster.struck
       this.#onExit(thread);
     });
   };

@@ -79,13 +79,18 @@ export class Running {
   /** The order of flipping. */
   #change(manifest: Manifest, number: number, change: () => void): boolean {
     this.#slot.note(Layout.THREAD_FLIPPING, 1);
+    // step: flip.begun
     const current = Atomics.load(this.#words, Layout.PATCH_EPOCH) <= manifest.epoch;
     if (current) {
+      // step: flip.current
       change();
       this.number = number;
+      // step: flip.installed
       this.#slot.note(Layout.THREAD_PATCH_VERSION, number);
+      // step: flip.versioned
     }
     this.#slot.note(Layout.THREAD_FLIPPING, 0);
+    // step: flip.ended
     return current;
   }
 }

@@ -39,8 +39,11 @@ export class SlotWords {
     this.note(Layout.THREAD_PATCH_EPOCH, -1);
     this.note(Layout.THREAD_PATCH_LOADED, 0);
     this.note(Layout.THREAD_PATCH_VERSION, Layout.PATCH_NOT_RUNNING);
+    // step: agent.cleared
     moveCounters({ words: this.#words, address: this.#slot });
+    // step: agent.counting
     this.note(Layout.THREAD_AGENT, this.#words[this.#slot + Layout.THREAD_GENERATION]!);
+    // step: agent.registered
     process.once('exit', () => {
       this.note(Layout.THREAD_AGENT, 0);
       this.wakeCoordinator();
@@ -58,6 +61,7 @@ export class SlotWords {
   }
 
   #end(): void {
+    // step: agent.leaving
     this.#tasks.leaveSlot();
     moveCounters(null);
     this.note(Layout.THREAD_AGENT, 0);

@@ -22,9 +22,11 @@ export async function readTakeover(store: ShadowStore, options: CoordinatorOptio
   await Promise.resolve(); // the exit event that brought the caller here may have to tell the store, too
   const claim = deadClaim(store);
   store.recover(); // what its thread held: nobody reads a record that is being written
+  // step: takeover.recovered
   const records = new Records(store.internals.variables, store.internals.bindings);
   const text = records.read();
   if (text === undefined) return { claim, record: null, policy: given, patches: new Map() };
+  // step: takeover.read
   const record = parseRecord(text);
   // Where the dead coordinator took patches from, which holds unless this one says otherwise.
   const policy = given ?? record.policy ?? undefined;

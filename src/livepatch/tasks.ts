@@ -52,7 +52,9 @@ export class TaskTable {
     const serial = (this.#serial + 1) | 0 || 1; // 0 marks an empty entry
     this.#serial = serial;
     words[slot + Layout.THREAD_TASK_SERIAL] = serial;
+    // step: task.numbered
     words[slot + Layout.THREAD_TASKS] = ++this.inFlight;
+    // step: task.counted
     const free = this.#free;
     if (free === 0) return UNRECORDED;
     const entry = 31 - Math.clz32(free & -free);
@@ -61,13 +63,16 @@ export class TaskTable {
     words[address + Layout.TASK_KIND] = kind;
     words[address + Layout.TASK_STARTED] = Date.now();
     words[address + Layout.TASK_SERIAL] = serial;
+    // step: task.recorded
     return entry;
   }
 
   end(entry: number): void {
     this.#words[this.#slot + Layout.THREAD_TASKS] = --this.inFlight;
+    // step: task.ended
     if (entry === UNRECORDED) return;
     this.#words[this.#slot + Layout.THREAD_TASK_TABLE + entry * Layout.TASK_WORDS + Layout.TASK_SERIAL] = 0;
+    // step: task.forgotten
     this.#free |= 1 << entry;
   }
 

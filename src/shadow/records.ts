@@ -80,7 +80,9 @@ export class Records {
   write(text: string): void {
     const number = nextNumber(this.number);
     const bytes = this.#write(number & 1, text, number);
+    // step: record.written
     Atomics.store(this.#memory.words, Layout.PATCH_RECORD, number); // publishes what was written above
+    // step: record.published
     try {
       this.#fit(number & 1, bytes, 1);
     } catch (error) {

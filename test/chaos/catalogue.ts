@@ -9,6 +9,7 @@ import { migrations } from './operations-migrate.js';
 import type { Operation } from './operation.js';
 import { removals } from './operations-free.js';
 import { recoveries } from './operations-recover.js';
+import { snapshots } from './operations-snapshot.js';
 import { visits } from './operations-visit.js';
 
 export const OPERATIONS: readonly Operation[] = [
@@ -19,6 +20,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...memories,
   ...migrations,
   ...collections,
+  ...snapshots,
   ...recoveries,
 ];
 

@@ -1,9 +1,10 @@
 /**
- * Owns puppets from the outside: giving orders, waiting for what they come to, and having them stop at a step.
+ * Owns puppets, and sailors, from the outside: giving orders, waiting for what they come to, and having them stop at a step.
  */
 import { Berth, readAnswer } from './berth.js';
 import { Doomed } from './doomed.js';
 import type { Order } from './order.js';
+import type { SailorOrder } from './patch-operation.js';
 
 /** The operation did not come by the step. */
 export class Missed extends Error {}
@@ -24,7 +25,7 @@ export class Puppet extends Doomed {
     return this.words[Berth.SLOT]! - 1;
   }
 
-  order(order: Order): void {
+  order(order: Order | SailorOrder): void {
     this.#last = 'operation' in order ? `${order.kind} ${order.operation}` : order.kind;
     Atomics.store(this.words, Berth.STATE, Berth.RUNNING);
     this.worker.postMessage(order);
@@ -33,7 +34,7 @@ export class Puppet extends Doomed {
   }
 
   /** Gives an order and waits until it is done. @throws what it threw */
-  async perform(order: Order): Promise<string> {
+  async perform(order: Order | SailorOrder): Promise<string> {
     this.order(order);
     return this.finished();
   }

@@ -17,9 +17,13 @@ export interface Operation {
   /** What the store holds before: done by the master's thread. */
   readonly prepare?: (world: World) => void;
   /** What the thread that does it has done before. */
-  readonly arm?: (world: World) => void;
+  readonly arm?: (world: World) => void | Promise<void>;
   /** The operation itself; if it may be interrupted between two variables, each of them is whole. */
-  readonly run: (world: World) => void;
+  readonly run: (world: World) => void | Promise<void>;
+  /** What else is wrong afterwards, on the master's thread; `acknowledged`: nobody was killed who did it. */
+  readonly judge?: (world: World, acknowledged: boolean) => Promise<string[]>;
+  /** Removes what it has left elsewhere than in the store. */
+  readonly clean?: (world: World) => void;
   /** What another thread died of before: the operation of that name was interrupted at the step of that name, and nobody has noticed yet. */
   readonly corpse?: { readonly operation: string; readonly step: string };
   /** What a successor of the thread has to finish, on the master's thread. */

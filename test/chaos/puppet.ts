@@ -1,6 +1,6 @@
 /**
- * A puppet: a worker thread that does one order after another on a store, stops at a protocol step if it was told to, and may be killed there. It never
- * returns to its event loop, so nothing happens in it that nobody ordered. Runs from a chaos build, as a bundle.
+ * A puppet: a worker thread that does one order after another on a store, stops at a protocol step if it was told to, and may be killed there. It
+ * returns to its event loop only for an operation that needs that, so nothing happens in it that nobody ordered. Runs from a chaos build, as a bundle.
  */
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 
@@ -32,7 +32,8 @@ onStep((step) => {
   tell(Berth.RUNNING);
 });
 
-function obey(order: Order): string {
+/** Only what takes turns of the event loop returns a promise. */
+function obey(order: Order): string | Promise<string> {
   if (order.kind === 'attach') {
     observe(order.handle, order.ledger);
     world = World.attach(order.handle, order.colliding);
@@ -50,24 +51,31 @@ function obey(order: Order): string {
     return '';
   }
   const operation = operationNamed(order.operation);
-  if (order.kind === 'arm') operation.arm?.(world);
-  else if (order.kind === 'run') operation.run(world);
-  else probe(operation, world);
-  if (order.kind === 'probe') world.store.safepoint();
-  return '';
+  if (order.kind === 'probe') {
+    probe(operation, world);
+    world.store.safepoint();
+    return '';
+  }
+  const done = order.kind === 'arm' ? operation.arm?.(world) : operation.run(world);
+  return done instanceof Promise ? done.then(() => '') : '';
 }
 
-for (let seen = 0; ; seen++) {
-  if (seen === 0) tell(Berth.READY);
-  while (Atomics.load(words, Berth.ORDER) === seen) Atomics.wait(words, Berth.ORDER, seen);
-  tell(Berth.RUNNING);
-  const received = receiveMessageOnPort(port) as { readonly message: Order };
-  try {
-    writeAnswer(words, obey(received.message));
-    tell(Berth.DONE);
-  } catch (error) {
-    if (words[Berth.FATE] === Berth.FATE_THROW) throw error;
-    writeAnswer(words, error instanceof Error ? (error.stack ?? error.message) : String(error));
-    tell(Berth.FAILED);
+async function serve(): Promise<never> {
+  for (let seen = 0; ; seen++) {
+    if (seen === 0) tell(Berth.READY);
+    while (Atomics.load(words, Berth.ORDER) === seen) Atomics.wait(words, Berth.ORDER, seen);
+    tell(Berth.RUNNING);
+    const received = receiveMessageOnPort(port) as { readonly message: Order };
+    try {
+      const answer = obey(received.message);
+      writeAnswer(words, typeof answer === 'string' ? answer : await answer);
+      tell(Berth.DONE);
+    } catch (error) {
+      if (words[Berth.FATE] === Berth.FATE_THROW) throw error;
+      writeAnswer(words, error instanceof Error ? (error.stack ?? error.message) : String(error));
+      tell(Berth.FAILED);
+    }
   }
 }
+
+void serve();

@@ -147,8 +147,14 @@ export class Stage {
     return destroyed >= 1 ? undefined : 'it is gone, but its destructor did not run';
   }
 
+  /** What the operation itself finds wrong. */
+  async judge(acknowledged: boolean): Promise<string[]> {
+    return (await this.operation.judge?.(this.world, acknowledged)) ?? [];
+  }
+
   /** Ends the attachments of this thread. */
   close(): void {
+    this.operation.clean?.(this.world);
     for (const other of this.world.others) other[Symbol.dispose]();
     this.store[Symbol.dispose]();
   }

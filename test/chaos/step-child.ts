@@ -4,6 +4,8 @@
  */
 import { operationNamed } from './catalogue.js';
 import type { Answer, Job } from './jobs.js';
+import { patchOperationNamed } from './operations-patch.js';
+import { PatchLane, sailors } from './patch-kills.js';
 import { type Lane, type Pair, StepKills } from './step-kills.js';
 
 /** A job and its number. */
@@ -18,6 +20,8 @@ export interface Reply {
 }
 
 const kills = new StepKills(JSON.parse(process.argv[2]!) as readonly string[]);
+/** Started when the first operation on patches is to be done. */
+let voyages: PatchLane | undefined;
 /** Those that are not at work. */
 const lanes: Lane[] = [];
 /** What was found out about each operation. */
@@ -30,6 +34,12 @@ async function pairsOf(lane: Lane, name: string): Promise<Pair[]> {
 }
 
 async function answer(lane: Lane, job: Job): Promise<Answer> {
+  const onPatches = patchOperationNamed(job.operation);
+  if (onPatches !== undefined) {
+    voyages ??= new PatchLane(sailors());
+    if (job.kind === 'record') return { hits: await voyages.record(onPatches), wrongs: [] };
+    return { hits: [], wrongs: await voyages.kill(onPatches, job) };
+  }
   const pairs = await pairsOf(lane, job.operation);
   if (job.kind === 'record') return { hits: pairs.map(({ step, hits }) => [step, hits] as const), wrongs: [] };
   const pair = pairs.find(({ step }) => step === job.step);
@@ -41,7 +51,10 @@ async function answer(lane: Lane, job: Job): Promise<Answer> {
 
 process.on('message', ({ number, job }: Request) => {
   const lane = lanes.pop() ?? kills.lane();
-  const told = answer(lane, job).catch((error: unknown): Answer => ({ hits: [], wrongs: [String(error)] }));
+  const told = answer(lane, job).catch((error: unknown): Answer => ({
+    hits: [],
+    wrongs: [error instanceof Error ? (error.stack ?? error.message) : String(error)],
+  }));
   void told.then((found) => {
     lanes.push(lane);
     process.send?.({ number, answer: found } satisfies Reply);

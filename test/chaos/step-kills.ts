@@ -73,9 +73,10 @@ export class Lane {
     const hits = helper.recorded();
     stage.blind(false);
     const effect = interrupted ?? { before, after: stage.contents() };
-    const wrongs = stage.wrongs(effect, undefined, corpse === undefined);
+    const wrongs = [...stage.wrongs(effect, undefined, corpse === undefined), ...(await stage.judge(corpse === undefined))];
     if (wrongs.length > 0) throw new Error(`${operation.name} goes wrong without a death: ${wrongs.join('; ')}`);
     await helper.perform({ kind: 'detach' });
+    stage.close();
     return [...hits].flatMap((count, step) => (count > 0 ? [{ operation, effect, step, hits: count }] : []));
   }
 
@@ -175,7 +176,7 @@ export class Lane {
       await victim.kill();
     }
     await helper.perform({ kind: 'detach' });
-    const wrongs = stage.wrongs(effect, victim, false);
+    const wrongs = [...stage.wrongs(effect, victim, false), ...(await stage.judge(false))];
     stage.close();
     return { wrongs, waited };
   }
@@ -212,7 +213,8 @@ export class Lane {
     if (news === 'event') stage.hear(victim.thread);
     else await stage.gone(victim);
     stage.recover();
-    const wrongs = stage.wrongs(effect, victim, operation.corpse === undefined);
+    const acknowledged = operation.corpse === undefined;
+    const wrongs = [...stage.wrongs(effect, victim, acknowledged), ...(await stage.judge(acknowledged))];
     await helper.perform({ kind: 'detach' });
     stage.close();
     return reached || wrongs.length > 0 ? { wrongs, waited } : undefined;

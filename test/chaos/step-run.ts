@@ -5,13 +5,14 @@ import { join } from 'node:path';
 
 import { Random } from '../concurrency/random.js';
 import { makeBuild, type Mutation } from './build.js';
-import type * as Catalogue from './catalogue.js';
+
 import { Children } from './children.js';
 import { type KillJob, NEWS, type RecordJob, ROLES } from './jobs.js';
+import type * as Names from './names.js';
 import { type Step, tellStep } from './steps.js';
 
 export interface StepRunOptions {
-  /** Every pair in every role and by all news and at first and last hit; else a sample, in which every step is once in each role. */
+  /** Every pair in every role, as holder by all news and at first and last hit; else a sample, in which every step is once in each role, or of live patching in one. */
   readonly complete: boolean;
   readonly seed: number;
   /** Processes that share the work. */
@@ -40,7 +41,9 @@ interface Pair {
 }
 
 /** A short pass kills the holder at one pair out of so many, besides one pair of each step in each role. */
-const SAMPLE = 5;
+const SAMPLE = 8;
+/** Modules whose steps are those of operations on patches. */
+const OF_PATCHES = /^src\/(livepatch\/|shadow\/records$)/;
 const PROGRESS_MILLISECONDS = 10_000;
 
 /** The pass; see StepRunResult. */
@@ -54,7 +57,7 @@ export async function killAtSteps({
   failFast = false,
 }: StepRunOptions): Promise<StepRunResult> {
   const build = makeBuild({ mutations });
-  const { OPERATIONS } = await build.load<typeof Catalogue>('test/chaos/catalogue.js');
+  const { OPERATION_NAMES, isOnPatches } = await build.load<typeof Names>('test/chaos/names.js');
   const children = new Children(
     join(build.folder, 'test/chaos/step-child.js'),
     [JSON.stringify(build.steps.map(({ name }) => name))],
@@ -65,16 +68,19 @@ export async function killAtSteps({
   const pairs: Pair[] = [];
   let kills = 0;
   try {
-    const records = OPERATIONS.map(({ name }): RecordJob => ({ kind: 'record', operation: name }));
+    const records = OPERATION_NAMES.map((operation): RecordJob => ({ kind: 'record', operation }));
     await children.run(records, ({ operation }, { hits, wrongs: found }) => {
       wrongs.push(...found.map((wrong) => `${operation}: ${wrong}`));
-      pairs.push(...hits.map(([step, count]) => ({ operation, step, hits: count })));
+      for (const [step, count] of hits) {
+        // What a coordinator does to the store is done by the other operations as well.
+        if (!isOnPatches(operation) || OF_PATCHES.test(build.steps[step]!.module)) pairs.push({ operation, step, hits: count });
+      }
       return !failFast || wrongs.length === 0;
     });
     const order = new Map(records.map(({ operation }, i) => [operation, i]));
     pairs.sort((a, b) => order.get(a.operation)! - order.get(b.operation)! || a.step - b.step);
     const wanted = pairs.filter(({ operation, step }) => operation.includes(only) || build.steps[step]!.name.includes(only));
-    const jobs = killsAt(wanted, complete, random);
+    const jobs = killsAt(wanted, complete, random, isOnPatches);
     const table = new Table(build.steps, jobs, tell);
     const began = performance.now();
     let told = began;
@@ -101,14 +107,21 @@ export async function killAtSteps({
   return { pairs: pairs.length, kills, unreached: unreached.map(({ name, module }) => `${name} (${module})`), wrongs };
 }
 
-function killsAt(pairs: readonly Pair[], complete: boolean, random: Random): KillJob[] {
+function killsAt(pairs: readonly Pair[], complete: boolean, random: Random, isOnPatches: (operation: string) => boolean): KillJob[] {
   const jobs: KillJob[] = [];
   const others = new Set<number>();
   for (const { operation, step, hits: count } of pairs) {
-    const hits = complete && count > 1 ? [1, count] : [1 + random.below(count)];
+    if (!complete && isOnPatches(operation)) {
+      // Each takes several times as long.
+      if (!others.has(step))
+        jobs.push({ kind: 'kill', operation, step, hit: 1, role: random.pick(ROLES), news: 'event', fate: 'terminate' });
+      others.add(step);
+      continue;
+    }
     for (const role of ROLES) {
+      const hits = complete && count > 1 && role === 'holder' ? [1, count] : [complete ? random.pick([1, count]) : 1 + random.below(count)];
       if (!complete && others.has(step) && !(role === 'holder' && random.oneIn(SAMPLE))) continue;
-      const ways = complete && role === 'holder' ? NEWS : [random.pick(NEWS)];
+      const ways = complete && role === 'holder' && !isOnPatches(operation) ? NEWS : [random.pick(NEWS)];
       for (const hit of hits) {
         for (const news of ways) {
           const fate = role === 'holder' && random.oneIn(3) ? 'exit' : 'terminate';
