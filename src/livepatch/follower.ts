@@ -144,7 +144,10 @@ export class Follower {
   betweenTasks(): void {
     if (this.#tasks.inFlight > 0 && this.running.pin === null) return;
     // A message overtakes its epoch, so the gate may be closed already while the word still is the old one.
-    if (this.#pending !== null || Atomics.load(this.#words, Layout.PATCH_EPOCH) !== this.acted) this.#receive();
+    if (this.#pending !== null || Atomics.load(this.#words, Layout.PATCH_EPOCH) !== this.acted) {
+      this.#receive();
+      if (this.#isBehind()) this.#greet(); // the message was there before this thread was
+    }
     this.#attempt();
   }
 

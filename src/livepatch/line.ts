@@ -85,6 +85,7 @@ export class Line {
     // step: publish.posted
     Atomics.store(this.#words, Layout.PATCH_EPOCH, this.#manifest.epoch);
     // step: publish.raised
+    this.poke(); // a thread that has come between the message and the epoch has seen neither
     return this.#manifest;
   }
 

@@ -2,8 +2,9 @@
  * Owns what the coordinator and the threads tell each other: the manifest (which patches, in which order, from where), the messages that
  * carry it, and the environment data by which a thread started later finds store and manifest without asking.
  *
- * **The order of publishing**: environment data, message, then PATCH_EPOCH. A thread that reads the new epoch therefore finds the
- * manifest in its message queue already, unless it opened its channel in between; then it asks and waits for the answer.
+ * **The order of publishing**: environment data, message, PATCH_EPOCH, then a poke. A thread that reads the new epoch therefore finds the
+ * manifest in its message queue already, unless it opened its channel in between; then it asks and waits for the answer. One that has
+ * opened its channel and read the old epoch in between hears the poke, and asks.
  *
  * Writes no shared memory itself. Imports layout and the types of the handle and of a
  * policy.
