@@ -26,7 +26,7 @@ export async function catchMutation(mutation: Mutation, scenarios: readonly Scen
     const order = mutation.isOfRecovery === true ? mortals : [-1];
     return forms.flatMap((form) => order.map((mortal) => ({ scenario, form, mortal })));
   });
-  for (const bound of [1, 2, undefined]) {
+  for (const bound of [...(mutation.bounds ?? [1, 2]), undefined]) {
     for (const { scenario, form, mortal } of attempts) {
       const most = bound === undefined ? RANDOM : EXHAUSTIVE;
       const explored = await explore(scenario, builds, { form, mortal, seed, executions: most, ...(bound === undefined ? {} : { bound }) });

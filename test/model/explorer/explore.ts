@@ -9,8 +9,8 @@ import { isIntendedRace } from './intended-races.js';
 import type { Race } from './order.js';
 import type { Scenario } from './scenario.js';
 import { Exhaustive, formatSchedule, parseSchedule, Random, Replay } from './search.js';
-import type { TextChange, Tuning } from './sources.js';
-import { TINY } from './tuning.js';
+import type { TextChange } from './sources.js';
+import { TINY, TINY_WITH_PATCHES } from './tuning.js';
 import { World } from './world.js';
 
 /**
@@ -51,23 +51,24 @@ const EXECUTIONS_PER_TURN = 100;
 /** Builds of the code, made once. */
 export class Builds {
   readonly #faults: readonly TextChange[];
-  readonly #tuning: Tuning;
-  readonly #builds = new Map<boolean, Build>();
+  readonly #builds = new Map<string, Build>();
 
-  constructor(faults: readonly TextChange[] = [], tuning: Tuning = TINY) {
+  constructor(faults: readonly TextChange[] = []) {
     this.#faults = faults;
-    this.#tuning = tuning;
   }
 
-  for(form: Form): Build {
+  /** `withPatches`: with the code of live patching. */
+  for(form: Form, withPatches = false): Build {
     const isStrong = form === 'strong';
-    let build = this.#builds.get(isStrong);
-    if (build === undefined) this.#builds.set(isStrong, (build = new Build(this.#tuning, this.#faults, isStrong)));
+    const key = `${isStrong} ${withPatches}`;
+    let build = this.#builds.get(key);
+    const tuning = withPatches ? TINY_WITH_PATCHES : TINY;
+    if (build === undefined) this.#builds.set(key, (build = new Build(tuning, this.#faults, isStrong, withPatches)));
     return build;
   }
 
   world(scenario: Scenario, form: Form): World {
-    const build = this.for(form);
+    const build = this.for(form, scenario.withPatches);
     // Where stores are published by their order there is no telling a race from the way it is meant.
     const isIntended = (race: Race): boolean => form === 'strong' || isIntendedRace(race, build.sites, scenario.changesInPlace ?? false);
     return new World(scenario, build, { isWeak: form === 'weak', isIntended });

@@ -117,6 +117,13 @@ const INTENDED: readonly IntendedRace[] = [
     text: 'memory.counters',
     why: 'counts of threads at work are a moment old; where that matters they are at rest',
   },
+  // --- Live patching ----------------------------------------------------------------------------------------------------------------
+  {
+    path: 'livepatch/roster.js',
+    within: 'Roster.agents',
+    text: 'THREAD_TASKS',
+    why: 'tells people what holds up a transition, and decides nothing',
+  },
   // --- Fields of variables that are changed in place --------------------------------------------------------------------------------
   {
     path: 'shadow/field-access.js',

@@ -68,6 +68,8 @@ const IDLE_TIMEOUTS = 6;
 export class Machine {
   readonly buffer: SharedArrayBuffer;
   readonly words: Int32Array;
+  /** Words of the world around the memory: see plumbing/office.ts. */
+  readonly mail: Int32Array;
   readonly order: Order;
   readonly history: StoreHistory | null;
   /** Words that matter, and none while nothing is explored. */
@@ -76,6 +78,8 @@ export class Machine {
   learnt = false;
   /** False while the scenario is prepared: everything runs through. */
   scheduled = false;
+  /** Not 0 where no step can be: in a constructor, or while a module loads. */
+  indivisible = 0;
   /** Steps so far, and decisions between them. */
   step = 0;
   /** The step at which the search wants to be asked in any case. */
@@ -103,11 +107,12 @@ export class Machine {
   readonly #writesAfter: Uint8Array;
   #idleTimeouts = 0;
 
-  /** `race` is called for each race. `indexed`: null if loads are never late. */
-  constructor(buffer: SharedArrayBuffer, threads: number, indexed: readonly Indexed[] | null, race: (race: Race) => void) {
+  /** `race` is called for each race. `indexed`: null if loads are never late. `mail`: words of the world around. */
+  constructor(buffer: SharedArrayBuffer, threads: number, indexed: readonly Indexed[] | null, mail: number, race: (race: Race) => void) {
     this.buffer = buffer;
     this.words = new Int32Array(buffer);
-    const count = this.words.length + 1;
+    this.mail = new Int32Array(mail);
+    const count = this.words.length + 1 + mail;
     this.contended = new Uint8Array(count);
     this.#writtenIn = new Int32Array(count);
     this.#reads = new Uint8Array(count);
@@ -124,10 +129,16 @@ export class Machine {
     return this.words.length;
   }
 
+  /** Where the words of `mail` are numbered from. */
+  get firstMail(): number {
+    return this.words.length + 1;
+  }
+
   begin(mortal: number): void {
     this.#execution++;
     this.written.length = 0;
     this.scheduled = false;
+    this.indivisible = 0;
     this.learnt = false;
     this.step = 0;
     this.idle = 0;
@@ -179,6 +190,11 @@ export class Machine {
 
   /** Before a step: whether the thread has to yield first. */
   mustPause(thread: Port, isContended: boolean, writes: boolean): boolean {
+    if (this.indivisible > 0) {
+      if (isContended)
+        throw new Error('threads contend for a word that is accessed where no step can be: in a constructor, or while a module loads');
+      return false;
+    }
     if (this.step > MOST_STEPS) return this.#pauseFor(Pause.ENDLESS, NOBODY);
     if (this.idle > SPIN_STEPS) {
       const other = this.#nextAfter(thread.id);
@@ -214,7 +230,16 @@ export class Machine {
     return waiting.id;
   }
 
+  /** Those of them that waited longest: no wait lasts for ever because others are always first. */
+  #duest(waiting: readonly number[]): number[] {
+    if (this.#idleTimeouts === 0) return [...waiting];
+    const least = Math.min(...waiting.map((id) => this.threads[id]!.timeouts));
+    return waiting.filter((id) => this.threads[id]!.timeouts === least);
+  }
+
   #timeOut(thread: Port): void {
+    if (this.#idleTimeouts === 0) for (const other of this.threads) other.timeouts = 0;
+    thread.timeouts++;
     this.#idleTimeouts++;
     this.trace?.({ step: this.step, thread: thread.id, what: 'waits no longer', word: -1, value: undefined, site: -1 });
     this.order.event(thread.id, 1);
@@ -234,7 +259,7 @@ export class Machine {
     const ready = this.others(-1);
     const waiting = this.threads.filter(({ state }) => state === ThreadState.WAITING).map(({ id }) => id);
     if (ready.length === 0 && (waiting.length === 0 || this.#idleTimeouts >= IDLE_TIMEOUTS * this.threads.length)) return NOBODY;
-    const choices = ready.length > 0 ? ready : [...waiting];
+    const choices = ready.length > 0 ? ready : this.#duest(waiting);
     if (this.mayDie && waiting.includes(this.mortal)) choices.push(DEATH + NOBODY);
     const choice = choices.length === 1 ? choices[0]! : this.decider.free(choices);
     if (choice === PRUNE) return PRUNE;

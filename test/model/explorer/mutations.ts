@@ -12,6 +12,8 @@ export interface Mutation {
   readonly scenarios: readonly string[];
   /** Default: strong. */
   readonly forms?: readonly Form[];
+  /** Preemptions up to which it is looked for, before it is looked for at random. Default 1 and 2. */
+  readonly bounds?: readonly number[];
   /** Whether a thread has to die for it: then mortal threads are tried first. */
   readonly isOfRecovery?: boolean;
 }
@@ -417,6 +419,150 @@ export const MUTATIONS: readonly Mutation[] = [
     changes: [change('recovery/recover.js', 'if (seen === 0 || seen === mine) return;', 'return;')],
     scenarios: ['recover-twice', 'recover', 'free'],
     forms: ['portable', 'strong'],
+    isOfRecovery: true,
+  },
+  // --- Live patching ----------------------------------------------------------------------------------------------------------------
+  {
+    name: 'a thread that switches does not say so',
+    changes: [without('livepatch/running.js', 'this.#slot.note(Layout.THREAD_FLIPPING, 1);')],
+    scenarios: ['flip-turn', 'flip-reverse'],
+    bounds: [1, 2, 3],
+  },
+  {
+    name: 'a thread that switches does not look whether its manifest still is the newest',
+    changes: [change('livepatch/running.js', 'Atomics.load(this.#words, Layout.PATCH_EPOCH) <= manifest.epoch', 'true')],
+    scenarios: ['flip-turn', 'flip-reverse'],
+    bounds: [1, 2, 3],
+  },
+  {
+    name: 'a thread looks whether its manifest still is the newest before it says that it switches',
+    changes: [
+      change(
+        'livepatch/running.js',
+        'this.#slot.note(Layout.THREAD_FLIPPING, 1); const current = Atomics.load(this.#words, Layout.PATCH_EPOCH) <= manifest.epoch;',
+        'const current = Atomics.load(this.#words, Layout.PATCH_EPOCH) <= manifest.epoch; this.#slot.note(Layout.THREAD_FLIPPING, 1);',
+      ),
+    ],
+    scenarios: ['flip-turn', 'flip-reverse'],
+    bounds: [1, 2, 3],
+  },
+  {
+    name: 'the coordinator does not look whether a thread is switching',
+    changes: [change('livepatch/threads.js', 'return !agent.flipping && agent.version', 'return agent.version')],
+    scenarios: ['flip-turn', 'flip-reverse'],
+    bounds: [1, 2, 3],
+  },
+  {
+    name: 'the coordinator reads the version before it reads whether the thread is switching',
+    changes: [
+      change(
+        'livepatch/roster.js',
+        'flipping: Atomics.load(words, slot + Layout.THREAD_FLIPPING) !== 0, version: Atomics.load(words, slot + Layout.THREAD_PATCH_VERSION),',
+        'version: Atomics.load(words, slot + Layout.THREAD_PATCH_VERSION), flipping: Atomics.load(words, slot + Layout.THREAD_FLIPPING) !== 0,',
+      ),
+    ],
+    scenarios: ['flip-turn', 'flip-reverse'],
+    bounds: [1, 2, 3],
+  },
+  {
+    name: 'a thread switches although tasks are in flight',
+    changes: [change('livepatch/running.js', "if (others > 0) return 'tasks';", '')],
+    scenarios: ['flip-task', 'flip-overlap'],
+  },
+  {
+    name: 'a thread switches although a call of a function that changes has not ended',
+    changes: [change('livepatch/running.js', "return isBusy(kept?.stack ?? stack) ? 'calls' : null;", 'return null;')],
+    scenarios: ['flip-suspended'],
+  },
+  {
+    name: 'a task does not look for a newer manifest',
+    changes: [
+      change('livepatch/agent.js', 'Atomics.load(this.#words, Layout.PATCH_EPOCH) !== follower.acted && !follower.isOpen()', 'false'),
+    ],
+    scenarios: ['flip-newcomer'],
+  },
+  {
+    name: 'a task is not counted',
+    changes: [
+      change('livepatch/tasks.js', '= ++this.inFlight;', '= this.inFlight;'),
+      change('livepatch/tasks.js', '= --this.inFlight;', '= this.inFlight;'),
+    ],
+    scenarios: ['flip-task', 'flip-overlap'],
+  },
+  {
+    name: 'a thread that attaches admits tasks to the version it was told, although another one is ordered',
+    changes: [
+      change(
+        'livepatch/follower.js',
+        '!this.#closed && !this.#isBehind() && this.#obstacle() === null',
+        '!this.#closed && this.#obstacle() === null',
+      ),
+      change('livepatch/follower.js', 'this.#reach(manifest); if (this.#isBehind()) {', 'this.#reach(manifest); if (false) {'),
+    ],
+    scenarios: ['flip-newcomer'],
+  },
+  {
+    name: 'a thread on hold admits tasks',
+    changes: [
+      change(
+        'livepatch/follower.js',
+        'this.running.number !== Layout.PATCH_NOT_RUNNING && !this.#closed &&',
+        'this.running.number !== Layout.PATCH_NOT_RUNNING &&',
+      ),
+    ],
+    scenarios: ['flip-drain'],
+  },
+  {
+    name: 'a thread that has switched does not wake the coordinator',
+    changes: [
+      change(
+        'livepatch/follower.js',
+        'this.#slot.note(Layout.THREAD_PATCH_EPOCH, epoch); this.#slot.wakeCoordinator();',
+        'this.#slot.note(Layout.THREAD_PATCH_EPOCH, epoch);',
+      ),
+    ],
+    scenarios: ['flip-task', 'flip-overlap'],
+  },
+  {
+    name: 'a thread wakes the coordinator before it says what it runs',
+    changes: [
+      change(
+        'livepatch/follower.js',
+        'this.#slot.note(Layout.THREAD_PATCH_EPOCH, epoch); this.#slot.wakeCoordinator();',
+        'this.#slot.note(Layout.THREAD_PATCH_EPOCH, epoch);',
+      ),
+      change(
+        'livepatch/running.js',
+        'this.#slot.note(Layout.THREAD_FLIPPING, 1);',
+        'this.#slot.note(Layout.THREAD_FLIPPING, 1); this.#slot.wakeCoordinator();',
+      ),
+    ],
+    scenarios: ['flip-task', 'flip-overlap'],
+  },
+  {
+    name: 'a thread that leaves does not say so',
+    changes: [without('livepatch/slot-words.js', 'moveCounters(null); this.note(Layout.THREAD_AGENT, 0); this.wakeCoordinator();')],
+    scenarios: ['flip-leave'],
+  },
+  {
+    name: 'the dead are waited for',
+    changes: [
+      without('recovery/repair.js', 'this.#leavePatches();'),
+      change('livepatch/roster.js', 'if (threadState(words, address) === Layout.THREAD_LIVE) yield address;', 'yield address;'),
+    ],
+    scenarios: ['flip-death'],
+    isOfRecovery: true,
+  },
+  {
+    name: 'recovery leaves the agent of a dead thread in its slot',
+    changes: [without('recovery/repair.js', 'this.#leavePatches();')],
+    scenarios: ['flip-death', 'flip-task'],
+    isOfRecovery: true,
+  },
+  {
+    name: 'recovery forgets the tasks of a dead thread',
+    changes: [without('recovery/repair.js', 'words[address + Layout.THREAD_TASKS] = 0;')],
+    scenarios: ['flip-death', 'flip-task'],
     isOfRecovery: true,
   },
   // --- Where processors reorder -----------------------------------------------------------------------------------------------------

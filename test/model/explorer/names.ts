@@ -5,9 +5,9 @@
 import ts from 'typescript';
 
 /** The typed arrays over the reservation. What turns out to be another array at run time is no step. */
-const SHARED = new Set(['words', 'uwords', 'shorts', 'ushorts', 'singles', 'doubles', 'longs', 'ulongs', 'array']);
+const SHARED = new Set(['words', 'uwords', 'shorts', 'ushorts', 'singles', 'doubles', 'longs', 'ulongs', 'array', 'counters', 'moved']);
 /** Their methods that touch several words. */
-const SPANS = new Set(['fill', 'copyWithin', 'subarray']);
+const SPANS = new Set(['fill', 'copyWithin', 'subarray', 'set']);
 const GLOBALS = new Set([
   'Math',
   'Object',

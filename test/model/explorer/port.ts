@@ -50,6 +50,8 @@ export class Port {
   state: ThreadState = ThreadState.READY;
   /** Steps of this thread. */
   steps = 0;
+  /** Of its waits, since a word changed last. */
+  timeouts = 0;
   /** Sites whose plain loads may be stale; null unless the memory is weak. */
   stale: Uint8Array | null = null;
   /** How many of them still may be, in this execution. */
@@ -136,7 +138,7 @@ export class Port {
   r(array: Words, index: number, site: number): boolean {
     const word = array === this.words || array === this.uwords ? index : this.#locate(array, index);
     const { machine } = this;
-    if (!machine.scheduled || !(word >= 0) || word >= machine.words.length) {
+    if (!machine.scheduled || !this.#isCommon(array, word)) {
       this.v = array[index];
       return false;
     }
@@ -158,7 +160,7 @@ export class Port {
   w(array: Words, index: number, value: unknown, site: number): boolean {
     const word = array === this.words || array === this.uwords ? index : this.#locate(array, index);
     const { machine } = this;
-    if (!(word >= 0) || word >= machine.words.length) {
+    if (!this.#isCommon(array, word)) {
       array[index] = value as number;
       this.v = value;
       return false;
@@ -180,7 +182,7 @@ export class Port {
   a(operation: string, array: Words, index: number, x: unknown, y: unknown, site: number): boolean {
     const word = array === this.words || array === this.uwords ? index : this.#locate(array, index);
     const { machine } = this;
-    if (!(word >= 0) || word >= machine.words.length) {
+    if (!this.#isCommon(array, word)) {
       this.v = this.#local(operation, array, index, x, y);
       return false;
     }
@@ -201,7 +203,7 @@ export class Port {
 
   /** Atomics.wait, and what follows when it ends. */
   *wait(site: number, array: Words, index: number, value: unknown, _timeout?: unknown): Steps {
-    if (!this.machine.scheduled) throw new Error('a wait while nobody else runs would be for ever');
+    if (!this.machine.scheduled || this.machine.indivisible > 0) throw new Error('a wait while nobody else runs would be for ever');
     const isPutOff = this.a('wait', array, index, value, undefined, site);
     if (isPutOff || this.machine.pause === Pause.WAIT) return yield;
     return this.v;
@@ -221,6 +223,12 @@ export class Port {
       if (this.w(array, target + i, value, site)) yield;
     }
     return array;
+  }
+
+  /** `array.set(from)` */
+  *setAll(site: number, array: Words, from: ArrayLike<unknown>, offset = 0): Steps {
+    for (let i = 0; i < from.length; i++) if (this.w(array, offset + i, from[i], site)) yield;
+    return undefined;
   }
 
   /** A copy of what would be a window on the memory. */
@@ -244,36 +252,48 @@ export class Port {
 
   // --- Where no generator can be ----------------------------------------------------------------------------------------------------
 
-  rNow(array: Words, index: number, _site: number): unknown {
-    this.#refuseScheduled();
-    return array[index];
+  rNow(array: Words, index: number, site: number): unknown {
+    return this.#indivisibly(() => {
+      this.r(array, index, site);
+      return this.v;
+    });
   }
 
   wNow(array: Words, index: number, value: unknown, site: number): unknown {
-    this.#refuseScheduled();
-    this.w(array, index, value, site);
-    return value;
+    return this.#indivisibly(() => {
+      this.w(array, index, value, site);
+      return value;
+    });
   }
 
   aNow(operation: string, array: Words, index: number, x: unknown, y: unknown, site: number): unknown {
-    this.#refuseScheduled();
-    this.a(operation, array, index, x, y, site);
-    return this.v;
+    return this.#indivisibly(() => {
+      this.a(operation, array, index, x, y, site);
+      return this.v;
+    });
   }
 
   /** Runs what may be steps to the end. */
   drive(value: unknown): unknown {
     if (!(value instanceof this.G)) return value;
-    this.#refuseScheduled();
-    for (;;) {
-      const result = (value as Steps).next();
-      if (result.done === true) return result.value;
-      throw new Error('a step yielded although nothing is scheduled');
-    }
+    return this.#indivisibly(() => {
+      for (;;) {
+        const result = (value as Steps).next();
+        if (result.done === true) return result.value;
+        throw new Error('a step yielded although nothing is scheduled');
+      }
+    });
   }
 
-  #refuseScheduled(): void {
-    if (this.machine.scheduled) throw new Error('memory is touched where no step can be: in a constructor, or while a module loads');
+  /** In one go: where threads are being explored, that is for words only that no two of them contend for. */
+  #indivisibly(run: () => unknown): unknown {
+    const { machine } = this;
+    machine.indivisible++;
+    try {
+      return run();
+    } finally {
+      machine.indivisible--;
+    }
   }
 
   // --- What the code does with what may be steps ------------------------------------------------------------------------------------
@@ -490,8 +510,14 @@ export class Port {
     return operation === 'notify' ? 0 : operate(operation, array, index, x, y);
   }
 
-  /** The word that an element lies in, −1 if it is not of the reservation. */
+  /** Whether threads have it in common: a word of the reservation, or of the mail. */
+  #isCommon(array: Words, word: number): boolean {
+    return word >= 0 && (word < this.machine.words.length || array === this.machine.mail);
+  }
+
+  /** The word that an element lies in, −1 if it is nobody else's. */
   #locate(array: Words, index: number): number {
+    if (array === this.machine.mail) return this.machine.firstMail + index;
     if (!ArrayBuffer.isView(array) || array.buffer !== this.machine.buffer) return -1;
     return (array.byteOffset + index * array.BYTES_PER_ELEMENT) >> 2;
   }

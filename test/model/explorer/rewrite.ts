@@ -9,7 +9,8 @@
  *   view.get(obj)        →  (($S.t = view.get(obj)) instanceof $S.G ? yield* $S.t : $S.t)
  *
  * Functions that may do so become generators, getters give one back, callbacks of arrays run by the port's own loops. Where no generator can be
- * (constructors, modules as they load) the code runs through at once; the port refuses that while threads are being explored. Imports colouring, names.
+ * (constructors, modules as they load) the code runs through at once; while threads are being explored, the port refuses that for words that they contend for.
+ * Imports colouring, names.
  */
 import ts from 'typescript';
 
@@ -196,7 +197,7 @@ class Rewriter {
     if (span !== undefined) {
       const receiver = (node.expression as ts.PropertyAccessExpression).expression;
       const given = [this.#expression(receiver), ...node.arguments.map((argument) => this.#expression(argument))];
-      return this.#run(port(span, [this.#site(node), ...given]));
+      return this.#run(port(span === 'set' ? 'setAll' : span, [this.#site(node), ...given]));
     }
     const callback = helperCallback(node);
     const kind = this.#colouring.callKind(node);

@@ -67,7 +67,7 @@ export interface Scenario {
   /** Puts into a fresh store what is there before any thread attaches. */
   readonly prepare?: (actor: Actor) => Steps;
   /** What each thread does before the others are there. */
-  readonly before?: readonly ((actor: Actor) => Steps)[];
+  readonly before?: readonly (((actor: Actor) => Steps) | undefined)[];
   readonly threads: readonly (readonly Operation[])[];
   /** The state when the threads begin. */
   readonly initial: State;
@@ -77,6 +77,8 @@ export interface Scenario {
   readonly changesInPlace?: boolean;
   /** Threads that may die. Default: each of them. */
   readonly mortals?: readonly number[];
+  /** Whether the code of live patching is there as well. */
+  readonly withPatches?: boolean;
   /** Strings that collide: every string has the first number 1, and its length as the second. */
   readonly colliding?: boolean;
   /** Thread slots besides those of the threads. */

@@ -37,6 +37,7 @@ import {
   update,
   withLock,
 } from './operations.js';
+import { PATCHING_SCENARIOS } from './patching-scenarios.js';
 import type { Actor, Scenario, Steps } from './scenario.js';
 
 /** The first so many numbers whose hash fits. */
@@ -84,7 +85,7 @@ function used(type: string): (actor: Actor) => Steps {
   };
 }
 
-export const SCENARIOS: readonly Scenario[] = [
+const STORE_SCENARIOS: readonly Scenario[] = [
   {
     name: 'create',
     about: 'two threads create one variable, a third looks',
@@ -468,3 +469,5 @@ export const SCENARIOS: readonly Scenario[] = [
     ]),
   },
 ];
+
+export const SCENARIOS: readonly Scenario[] = [...STORE_SCENARIOS, ...PATCHING_SCENARIOS];

@@ -34,6 +34,9 @@ export interface Source {
 }
 
 const COMPILED = new URL('../../../src/', import.meta.url);
+/** What stands around the code, see plumbing/: named as if it lay in dist/src. */
+const AROUND = new URL('./', import.meta.url);
+const PLUMBING = 'plumbing/';
 const IMPORT = /^(?:import|export)\s[^;]*?from '(\.[^']+)';/gm;
 
 /** The modules that `entries` lead to, those in `replaced` excepted. */
@@ -51,7 +54,7 @@ export function readSources(
   const queue = [...entries];
   for (let path = queue.shift(); path !== undefined; path = queue.shift()) {
     if (sources.has(path) || replaced.has(path)) continue;
-    let text = readFileSync(new URL(path, COMPILED), 'utf8');
+    let text = readFileSync(new URL(path, path.startsWith(PLUMBING) ? AROUND : COMPILED), 'utf8');
     for (const change of changes) {
       if (change.module !== path) continue;
       text = applyChange(text, change, before);

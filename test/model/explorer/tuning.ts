@@ -53,3 +53,24 @@ export const TINY: Tuning = {
     { module: 'memory/classes.js', find: 'words.push(5460, 8192,', replace: 'words.push(' },
   ],
 };
+
+/** With live patching around the store: channels and clocks that are simulated. A constructor takes no steps, so what an agent's does last has a name. */
+export const TINY_WITH_PATCHES: Tuning = {
+  layout: TINY.layout,
+  texts: [
+    ...TINY.texts,
+    { module: 'livepatch/radio.js', find: "from 'node:worker_threads'", replace: "from '../plumbing/channel.js'" },
+    { module: 'livepatch/line.js', find: "from 'node:worker_threads'", replace: "from '../plumbing/channel.js'" },
+    // A setter takes no steps.
+    { module: 'livepatch/line.js', find: 'set direction(direction) {', replace: '$direct(direction) {' },
+    // A getter that reaches the memory is known by its name alone: what live patching calls a number is no such thing.
+    { module: 'shadow/records.js', find: 'get number()', replace: 'get $number()' },
+    { module: 'shadow/records.js', find: 'this.number', replace: 'this.$number', every: true },
+    { module: 'livepatch/tasks.js', find: 'Date.now()', replace: '0' },
+    {
+      module: 'livepatch/agent.js',
+      find: 'slot.begin(); this.#follower.begin();',
+      replace: 'this.$begin = () => { slot.begin(); this.#follower.begin(); };',
+    },
+  ],
+};

@@ -11,6 +11,7 @@ import { describeHistory, historyKey, isExplained, type Recorded, type State } f
 import { isPointerLoad, isReadPath } from './intended-races.js';
 import { Machine, type Outcome, ThreadState } from './machine.js';
 import { HIGH_SEED, LOW_SEED, mix, type Race } from './order.js';
+import { Office } from './plumbing/office.js';
 import { Port } from './port.js';
 import type { Indexed } from './weak.js';
 import { type Actor, type AnyStore, drive, isSteps, run, type Scenario, type Steps, type TypePlan } from './scenario.js';
@@ -50,6 +51,7 @@ export class World {
   readonly #plainTypes: Readonly<Record<string, object>>;
   readonly #plainLog: unknown[] = [];
   readonly #ports: Port[];
+  readonly #office: Office;
   readonly #instances: Instance[] = [];
   readonly #types: Readonly<Record<string, object>>[] = [];
   readonly #actors: (Actor | undefined)[] = [];
@@ -97,16 +99,23 @@ export class World {
     this.#handle = prepared.handle;
     const { words } = prepared.internals.memory;
     this.#image = words.slice();
-    this.machine = new Machine(words.buffer as SharedArrayBuffer, count, isWeak ? [this.#buckets(prepared)] : null, (race) => {
-      const key = `${race.earlierSite} ${race.laterSite} ${race.earlierWrites} ${race.laterWrites}`;
-      let known = this.#racesKnown.get(key);
-      if (known === undefined) this.#racesKnown.set(key, (known = isIntended(race, words)));
-      if (!known) this.#races.push(race);
-    });
+    this.machine = new Machine(
+      words.buffer as SharedArrayBuffer,
+      count,
+      isWeak ? [this.#buckets(prepared)] : null,
+      Office.words(count),
+      (race) => {
+        const key = `${race.earlierSite} ${race.laterSite} ${race.earlierWrites} ${race.laterWrites}`;
+        let known = this.#racesKnown.get(key);
+        if (known === undefined) this.#racesKnown.set(key, (known = isIntended(race, words)));
+        if (!known) this.#races.push(race);
+      },
+    );
     const follows = Uint8Array.from(build.sites, (site) => (isPointerLoad(site) ? 1 : 0));
     this.#ports = scenario.threads.map((_, id) => new Port(this.machine, id, follows));
     if (isWeak) for (const port of this.#ports) port.stale = Uint8Array.from(build.sites, (site) => (isReadPath(site) ? 1 : 0));
     this.#logs = scenario.threads.map(() => []);
+    this.#office = new Office(this.machine.mail, count);
     scenario.threads.forEach((_, id) => {
       const port = this.#ports[id]!;
       const instance = build.instantiate({
@@ -118,6 +127,7 @@ export class World {
         atomics: Atomics,
         now: () => this.machine.step,
         isGone: (osId) => port.isGone(threadOf(osId)),
+        desk: this.#office.desk(id, () => port.endTurn(), this.machine),
       });
       this.#instances.push(instance);
       this.#types.push(this.#declare(instance, () => this.#actors[id], true));
@@ -227,6 +237,7 @@ export class World {
     this.#isSpoilt = false;
     machine.begin(mortal);
     machine.waiters.length = 0;
+    this.#office.begin();
     this.#recorded = [];
     this.#sequence = 0;
     this.#races = [];
@@ -238,6 +249,7 @@ export class World {
       const instance = this.#instances[id]!;
       const log = this.#logs[id]!;
       port.forget();
+      if (scenario.withPatches === true) instance.renew();
       log.length = 0;
       const shadowStore = instance('shadow/store.js')['ShadowStore'] as { $open(memory: unknown, hash: unknown): AnyStore };
       const attachMemory = instance('memory/reservation.js')['attachMemory'] as (handle: unknown) => unknown;
@@ -247,9 +259,11 @@ export class World {
       this.#actors[id] = this.#actorOf(id, store, this.#types[id]!, instance, log, () => port.endTurn());
     });
     scenario.before?.forEach((steps, id) => {
+      if (steps === undefined) return;
       this.#ports[id]!.drive(steps(this.#actors[id]!));
       this.#logs[id]!.length = 0;
     });
+    this.#office.discard();
     machine.threads = this.#ports;
     scenario.threads.forEach((_, id) => {
       this.#ports[id]!.start(this.#program(id));
