@@ -86,6 +86,8 @@ export function threadOf(osId: number): number {
 
 export class Build {
   readonly sites: readonly Site[];
+  /** Modules that are explored, below dist/src. */
+  readonly explored: readonly string[];
   readonly layout: LayoutValues;
   readonly #rewritten = new Map<string, ModuleBody>();
   readonly #plain = new Map<string, ModuleBody>();
@@ -102,6 +104,7 @@ export class Build {
     for (const { path, text } of rewriteAll(new Colouring(explored), sites)) this.#rewritten.set(path, compile(path, text));
     for (const { path, text } of sources) this.#plain.set(path, compile(path, toCommonJs(text)));
     this.sites = sites;
+    this.explored = explored.map(({ path }) => path).filter((path) => !path.startsWith('plumbing/'));
     this.layout = layoutWith(tuning.layout);
   }
 

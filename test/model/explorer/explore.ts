@@ -27,6 +27,8 @@ export interface Exploration {
   readonly bound?: number;
   readonly seed: number;
   readonly executions: number;
+  /** Date.now() at which to stop. */
+  readonly deadline?: number;
 }
 
 export interface Explored extends Exploration {
@@ -47,6 +49,8 @@ export interface Explored extends Exploration {
 }
 
 const EXECUTIONS_PER_TURN = 100;
+/** So often the clock is looked at. */
+const EXECUTIONS_PER_LOOK = 16;
 
 /** Builds of the code, made once. */
 export class Builds {
@@ -75,9 +79,14 @@ export class Builds {
   }
 }
 
-/** Explores until there is nothing left, the executions are used up, or something is wrong. */
-export async function explore(scenario: Scenario, builds: Builds, exploration: Exploration): Promise<Explored> {
-  const { form, mortal, bound, seed, executions } = exploration;
+/** Explores until there is nothing left, the executions or the time are used up, or something is wrong. `more` hears how many executions there were since. */
+export async function explore(
+  scenario: Scenario,
+  builds: Builds,
+  exploration: Exploration,
+  more: (count: number) => void = () => undefined,
+): Promise<Explored> {
+  const { form, mortal, bound, seed, executions, deadline = Infinity } = exploration;
   const world = builds.world(scenario, form);
   const { machine } = world;
   const search = bound === undefined ? new Random(machine, seed) : new Exhaustive(machine, bound);
@@ -88,7 +97,16 @@ export async function explore(scenario: Scenario, builds: Builds, exploration: E
   let steps = 0;
   let fault: string | null = null;
   let isComplete = false;
+  let told = 0;
+  const tell = (): void => {
+    more(count - told);
+    told = count;
+  };
   while (count < executions) {
+    if (count % EXECUTIONS_PER_LOOK === 0) {
+      tell();
+      if (Date.now() >= deadline) break;
+    }
     if (!search.advance()) {
       isComplete = true;
       break;
@@ -103,6 +121,7 @@ export async function explore(scenario: Scenario, builds: Builds, exploration: E
     // What weak references keep alive is let go of between turns only.
     if (count % EXECUTIONS_PER_TURN === 0) await nextTurn();
   }
+  tell();
   return {
     ...exploration,
     scenario: scenario.name,

@@ -1,6 +1,6 @@
 /**
  * Owns what the explorer knows of the code by name, since compiled code has no types: which arrays are shared memory, and which calls are the language's
- * own. A name too many costs speed; one too few is found by explorer.test.ts, which lets nothing touch the memory but steps. Imports the compiler.
+ * own. A name too many costs speed; one too few is found by bypass.ts, which looks at the types of the sources. Imports the compiler.
  */
 import ts from 'typescript';
 
@@ -61,8 +61,13 @@ export function atomicsCall(node: ts.CallExpression): string | undefined {
 /** The method of `words.fill(…)` and its like. */
 export function spanCall(node: ts.CallExpression): string | undefined {
   const callee = node.expression;
-  if (!ts.isPropertyAccessExpression(callee) || !SPANS.has(callee.name.text)) return undefined;
-  return SHARED.has(lastName(callee.expression) ?? '') ? callee.name.text : undefined;
+  if (!ts.isPropertyAccessExpression(callee) || !isSpan(callee.name.text, callee.expression)) return undefined;
+  return callee.name.text;
+}
+
+/** Whether this method of that is one of several words of memory. */
+export function isSpan(method: string, of: ts.Expression): boolean {
+  return SPANS.has(method) && SHARED.has(lastName(of) ?? '');
 }
 
 /** The callback of `list.map(callback)` and its like, if it is a function written there or named. */
