@@ -47,10 +47,9 @@ export class Roster {
     const { words } = this.#store.internals;
     const agents: AgentStatus[] = [];
     for (const slot of this.#agentSlots()) {
-      const thread = words[slot + Layout.THREAD_NODE_ID]!;
-      if (this.#watched.get(thread) === false) this.#watched.set(thread, true);
-      agents.push({
-        thread,
+      const claim = words[slot + Layout.THREAD_GENERATION];
+      const agent = {
+        thread: words[slot + Layout.THREAD_NODE_ID]!,
         // In this order: a thread that is not flipping now has written its version, or will find that the epoch has moved on.
         flipping: Atomics.load(words, slot + Layout.THREAD_FLIPPING) !== 0,
         version: Atomics.load(words, slot + Layout.THREAD_PATCH_VERSION),
@@ -58,7 +57,10 @@ export class Roster {
         loaded: Atomics.load(words, slot + Layout.THREAD_PATCH_LOADED),
         tasks: Atomics.load(words, slot + Layout.THREAD_TASKS),
         slot,
-      });
+      };
+      if (Atomics.load(words, slot + Layout.THREAD_AGENT) !== claim) continue; // it has left meanwhile
+      if (this.#watched.get(agent.thread) === false) this.#watched.set(agent.thread, true);
+      agents.push(agent);
     }
     return agents;
   }

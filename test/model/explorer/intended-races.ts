@@ -124,6 +124,12 @@ const INTENDED: readonly IntendedRace[] = [
     text: 'THREAD_TASKS',
     why: 'tells people what holds up a transition, and decides nothing',
   },
+  {
+    path: 'livepatch/roster.js',
+    within: 'Roster.agents',
+    text: 'THREAD_NODE_ID',
+    why: 'of a thread that has left meanwhile, and nothing else is told of it: its claim is compared again',
+  },
   // --- Fields of variables that are changed in place --------------------------------------------------------------------------------
   {
     path: 'shadow/field-access.js',
