@@ -1,43 +1,29 @@
 /**
- * Owns the list of patches and the order of operations of every transition (livepatch-semantics, section 2). Its caller holds the
- * coordinator's mutex in every method; only the waiting for threads in between runs without it. Writes shared memory only through threads.ts
- * and the registrar. Imports the rest of the coordinator's side but coordinator.ts.
+ * Owns the operations on the list of patches: who is let in, what is prepared, and which way the transition goes (livepatch-semantics, section 2); its course is in
+ * course.ts. Its caller holds the coordinator's mutex in every method; only the waiting for threads in between runs without it. Writes shared memory only through
+ * threads.ts and the registrar. Imports the rest of the coordinator's side but coordinator.ts.
  */
-import { describe, messageOf, ShadowError } from '../errors.js';
-import { Records } from '../shadow/records.js';
+import { describe, ShadowError } from '../errors.js';
 import type { ShadowStore } from '../shadow/store.js';
-import { countRegistrations } from '../shadow/succession.js';
-import type { AnyShadowType } from '../shadow/type.js';
 import { checkBlocked, checkIdle, checkName, requireEnabled, requirePending } from './admission.js';
-import { CallbackRunner } from './callbacks.js';
-import { Collector } from './collector.js';
+import { assemble, type Assembly } from './assembly.js';
+import type { CallbackRunner } from './callbacks.js';
+import { Course, type Exclusive } from './course.js';
 import type { Deadline } from './deadline.js';
-import { Deaths } from './deaths.js';
 import { PatchEntry } from './entry.js';
 import type { Announce, TransitionPhase } from './events.js';
-import { Journal } from './journal.js';
-import { Legacy } from './legacy.js';
 import { NO_TRANSITION, PATCHING, UNPATCHING } from './line.js';
-import type { PatchReference } from './manifest.js';
-import { Migrator } from './migrations.js';
-import { ModuleKeeper } from './module-keeper.js';
-import { ModuleTable } from './modules.js';
-import { ObjectKeeper } from './objects.js';
+import type { ModuleKeeper } from './module-keeper.js';
+import type { ModuleTable } from './modules.js';
 import type { ReadOptions } from './options.js';
 import type { Patch, StateEntry } from './patch.js';
-import { Redirection } from './redirection.js';
-import { unusable } from './record.js';
-import { Registrar } from './registrar.js';
+import type { Registrar } from './registrar.js';
 import type { Takeover } from './restore.js';
 import { type Resumption, resume } from './resume.js';
-import { Stages } from './stages.js';
-import { checkStates, StateTable } from './states.js';
-import { Standing } from './standing.js';
-import { type Order, type Progress, Threads } from './threads.js';
-import { directionName, references, stageName, Transition, type TransitionResult } from './transition.js';
-
-/** Runs work under the coordinator's mutex when its turn comes. Rejects with what it throws, or with ERR_PATCH_CLOSED. */
-export type Exclusive = <T>(work: () => Promise<T> | T) => Promise<T>;
+import type { Standing } from './standing.js';
+import { checkStates } from './states.js';
+import type { Threads } from './threads.js';
+import { Transition } from './transition.js';
 
 export class Operations {
   readonly threads: Threads;
@@ -45,21 +31,10 @@ export class Operations {
   readonly keeper: ModuleKeeper;
   readonly registrar: Registrar;
   readonly callbacks: CallbackRunner;
-  readonly #announce: Announce;
+  readonly #parts: Assembly;
+  readonly #course: Course;
+  readonly #standing: Standing;
   readonly #exclusive: Exclusive;
-  readonly #warn: (error: ShadowError) => void;
-  readonly #deaths: Deaths;
-  readonly #journal: Journal;
-  readonly #collector: Collector;
-  readonly #objects: ObjectKeeper;
-  readonly #states: StateTable;
-  readonly #stages: Stages;
-  readonly #redirection = new Redirection();
-  readonly #migrator: Migrator;
-  readonly #standing = new Standing();
-  readonly #legacy: Legacy;
-  /** What a coordinator that took over has to do when the transition that it found is complete. */
-  #afterwards: (() => Promise<void>) | undefined;
 
   /** `takeover`: what a dead coordinator left; `resume()` goes on with it. @throws what `Coordinator` says */
   constructor(
@@ -70,80 +45,27 @@ export class Operations {
     warn: (error: ShadowError) => void,
     exclusive: Exclusive,
   ) {
-    const application = new Map(takeover?.record?.application ?? countRegistrations(store.internals.memory));
-    const records = new Records(store.internals.variables, store.internals.bindings);
-    this.#journal = new Journal(records, warn, () => this.#legacy.snapshot());
-    this.#announce = announce;
     this.#exclusive = exclusive;
-    this.#warn = warn;
-    this.#collector = new Collector(announce, warn, () => {
-      this.#journal.save();
-    });
-    this.registrar = new Registrar(store, this.#journal, this.#collector, announce, (id) =>
-      this.#migrator.declared(id, this.#standing.transition?.target.stack ?? this.#standing.list),
-    );
-    this.modules = new ModuleTable(announce);
-    const callbacks = (this.callbacks = new CallbackRunner(store, this.#journal, announce, warn, (id) => this.previousState(id)));
-    this.#states = new StateTable(callbacks, this.registrar);
-    this.#objects = new ObjectKeeper(callbacks, this.registrar, this.modules, announce, (entry, name) =>
-      this.#redirection.obstacle(entry, name),
-    );
-    this.#stages = new Stages(this.#objects, this.#states, this.registrar, announce);
-    this.#migrator = new Migrator(store, announce, warn, () => {
-      this.#background(() => {
-        if (this.#standing.transition === undefined) this.#settle();
-      });
-    });
-    this.#deaths = new Deaths(store, announce, warn);
-    this.threads = new Threads(store, options.threads, options.policy, takeover?.claim ?? 0, {
-      modules: () => this.modules.entries,
-      onModules: (names) => {
-        if (this.keeper.declare(names)) this.#background(() => this.keeper.admit());
+    this.#parts = assemble(store, options, takeover, announce, warn, {
+      previousState: (id) => this.previousState(id),
+      background: (work) => {
+        this.#background(work);
       },
-      onLateFailure: warn,
-      onDeath: () => {
-        this.#deaths.look();
-      },
-      onPoke: (attempt, stragglers) => {
-        if (this.#standing.transition !== undefined) announce('poke', { patch: this.#standing.transition.entry.name, attempt, stragglers });
+      swept: () => {
+        this.#background(() => {
+          if (this.#standing.transition === undefined) this.#course.settle();
+        });
       },
     });
-    this.keeper = new ModuleKeeper(
-      this.modules,
-      this.#objects,
-      {
-        list: () => this.#standing.list,
-        inTransition: (entry) => this.#standing.transition?.entry === entry,
-        retell: () => {
-          this.#journal.save();
-          this.threads.retell();
-        },
-      },
-      this.#journal,
-      announce,
-      warn,
-    );
-    if (options.types !== undefined) this.#declare(store, options.types);
-    this.#legacy = new Legacy({
-      application,
-      policy: options.policy,
+    ({
       standing: this.#standing,
-      journal: this.#journal,
-      states: this.#states,
-      registrar: this.registrar,
+      threads: this.threads,
       modules: this.modules,
-      redirection: this.#redirection,
-      collector: this.#collector,
-      migrator: this.#migrator,
-    });
-    try {
-      if (takeover === undefined || takeover.record === null) this.#journal.begin();
-      else this.#legacy.restore(takeover.record, takeover.patches);
-    } catch (error) {
-      this.threads.giveUp();
-      this.#deaths.close();
-      throw error instanceof ShadowError ? error : unusable(messageOf(error), error);
-    }
+      keeper: this.keeper,
+      registrar: this.registrar,
+      callbacks: this.callbacks,
+    } = this.#parts);
+    this.#course = new Course(this.#parts, exclusive);
   }
 
   get list(): readonly PatchEntry[] {
@@ -165,7 +87,7 @@ export class Operations {
     const entry = new PatchEntry(patch, { serial: ++this.#standing.lastSerial, name: patch.name, ...source }, ++this.#standing.lastVersion);
     const replaced = patch.replace ? [...this.#standing.list] : [];
     const after = { version: entry.version, stack: patch.replace ? [entry] : [...this.#standing.list, entry] };
-    const migrations = this.#migrator.plan(after.stack, replaced);
+    const migrations = this.#parts.migrator.plan(after.stack, replaced);
     const transition = new Transition(
       entry,
       replaced.length > 0 ? 'replace' : 'enable',
@@ -175,17 +97,17 @@ export class Operations {
       migrations,
       startedAt,
     );
-    this.#journal.save();
-    this.#report(transition, 'load', { switched: 0, threads: this.threads.progress().threads });
+    this.#parts.journal.save();
+    this.#course.report(transition, 'load', { switched: 0, threads: this.threads.progress().threads });
     try {
       await this.#load(entry, deadline);
       await this.#prepare(transition);
     } catch (error) {
-      this.#report(transition, 'failed');
+      this.#course.report(transition, 'failed');
       throw error;
     }
     entry.enabled = true;
-    this.#start(transition);
+    this.#course.start(transition);
     return transition;
   }
 
@@ -194,16 +116,16 @@ export class Operations {
     const entry = requireEnabled(this.#standing.list, name);
     if (this.#standing.transition?.entry === entry) return this.reverse();
     checkIdle(this.#standing.transition, `disable ${describe(name)}`);
-    checkBlocked(this.#states, entry);
+    checkBlocked(this.#parts.states, entry);
     const rest = this.#standing.list.filter((other) => other !== entry);
     const number = ++this.#standing.lastVersion;
     const after = { version: rest.length === 0 ? 0 : number, stack: rest };
-    const migrations = this.#migrator.plan(rest, [entry]);
+    const migrations = this.#parts.migrator.plan(rest, [entry]);
     const transition = new Transition(entry, 'disable', this.#standing.settled, after, [], migrations, performance.now());
-    this.#begin(transition);
-    await this.#stages.prepareToLeave(transition);
+    this.#course.begin(transition);
+    await this.#parts.stages.prepareToLeave(transition);
     entry.enabled = false;
-    this.#start(transition);
+    this.#course.start(transition);
     return transition;
   }
 
@@ -216,31 +138,15 @@ export class Operations {
         'ERR_PATCH_NO_TRANSITION',
         `patch ${describe(entry.name)} cannot be reversed any more: variables are being migrated`,
       );
-    if (direction === PATCHING) checkBlocked(this.#states, entry);
-    return this.#turn(transition, cause);
-  }
-
-  #turn(transition: Transition, cause: ShadowError | undefined): Transition {
-    const { entry, direction } = transition;
-    const to = direction === PATCHING ? UNPATCHING : PATCHING;
-    transition.direction = to;
-    transition.cause = cause;
-    entry.enabled = to === PATCHING;
-    // step: transition.turned
-    this.threads.line.direction = to;
-    const from = directionName(direction);
-    this.#announce('milestone', { milestone: 'transition-reverse', patch: entry.name, from, to: directionName(to) });
-    this.#announce('milestone', { milestone: 'transition-start', patch: entry.name, direction: directionName(to) });
-    this.#order(transition.order(this.#migrator.retained));
-    this.#report(transition, 'reverse');
-    return transition;
+    if (direction === PATCHING) checkBlocked(this.#parts.states, entry);
+    return this.#course.turn(transition, cause);
   }
 
   /** Lets the pending transition end without those threads that have not switched. */
   force(reason: string): Transition {
     const transition = requirePending(this.#standing.transition, 'force');
     const { entry, direction, replaced } = transition;
-    this.#migrate(transition);
+    this.#course.migrate(transition);
     transition.forced = reason;
     entry.forced = reason;
     // Whose code may still run somewhere: of a patch that goes, or of those that it replaces.
@@ -249,20 +155,20 @@ export class Operations {
       other.forced = reason;
       this.registrar.pin(other, reason);
     }
-    this.#announce('milestone', { milestone: 'forced', patch: entry.name, reason });
-    this.#order(transition.order(this.#migrator.retained));
-    this.#report(transition, 'forced');
+    this.#parts.announce('milestone', { milestone: 'forced', patch: entry.name, reason });
+    this.#course.order(transition.order(this.#parts.migrator.retained));
+    this.#course.report(transition, 'forced');
     return transition;
   }
 
   /** Says how the pending transition is getting on. */
   report(phase: TransitionPhase): void {
-    if (this.#standing.transition !== undefined) this.#report(this.#standing.transition, phase);
+    if (this.#standing.transition !== undefined) this.#course.report(this.#standing.transition, phase);
   }
 
   setRedirection(on: boolean): void {
-    this.#redirection.switch(on, this.#standing.list);
-    this.#journal.save();
+    this.#parts.redirection.switch(on, this.#standing.list);
+    this.#parts.journal.save();
   }
 
   /** The newest patch older than the one in transition tells (klp_get_prev_state). */
@@ -277,10 +183,10 @@ export class Operations {
   }
 
   async drained(): Promise<void> {
-    await this.#migrator.drained();
-    await this.#collector.drained();
-    this.#deaths.close();
-    this.#journal.close();
+    await this.#parts.migrator.drained();
+    await this.#parts.collector.drained();
+    this.#parts.deaths.close();
+    this.#parts.journal.close();
   }
 
   #admit(patch: Patch): void {
@@ -290,7 +196,7 @@ export class Operations {
         patch,
       );
     } catch (error) {
-      this.#announce('milestone', { milestone: 'incompatible', patch: patch.name });
+      this.#parts.announce('milestone', { milestone: 'incompatible', patch: patch.name });
       throw error;
     }
     checkIdle(this.#standing.transition, `enable ${describe(patch.name)}`);
@@ -298,12 +204,12 @@ export class Operations {
   }
 
   async #load(entry: PatchEntry, deadline: Deadline): Promise<void> {
-    this.#redirection.note(entry, await this.threads.load(entry.reference, deadline));
+    this.#parts.redirection.note(entry, await this.threads.load(entry.reference, deadline));
     try {
       await this.keeper.admit(); // modules of threads that were starting when the patch was asked for
-      this.#redirection.checkFunctions(entry, this.#objects.loaded(entry));
+      this.#parts.redirection.checkFunctions(entry, this.#parts.objects.loaded(entry));
     } catch (error) {
-      this.#settle();
+      this.#course.settle();
       throw error;
     }
   }
@@ -312,226 +218,57 @@ export class Operations {
   async #prepare(transition: Transition): Promise<void> {
     const { entry } = transition;
     try {
-      this.#journal.keep(entry.reference);
+      this.#parts.journal.keep(entry.reference);
     } catch (error) {
-      this.#settle();
+      this.#course.settle();
       throw error;
     }
-    this.#announce('milestone', { milestone: 'enable-begin', patch: entry.name });
+    this.#parts.announce('milestone', { milestone: 'enable-begin', patch: entry.name });
     this.#standing.list = [...this.#standing.list, entry];
-    this.#begin(transition);
+    this.#course.begin(transition);
     try {
-      await this.#stages.prepare(transition);
+      await this.#parts.stages.prepare(transition);
     } catch (error) {
-      await this.#cancel(transition);
+      await this.#course.cancel(transition);
       throw error;
-    }
-  }
-
-  /** Undoes what was prepared: no thread has been told. */
-  async #cancel(transition: Transition): Promise<void> {
-    const { entry } = transition;
-    this.#announce('milestone', { milestone: 'enable-failed', patch: entry.name });
-    this.#announce('milestone', { milestone: 'transition-cancel', patch: entry.name });
-    transition.direction = UNPATCHING;
-    transition.stage = 'cancelling';
-    this.#journal.enter(stageName(transition));
-    await this.#stages.leave(transition, this.#delist);
-    this.#end(transition);
-    this.#settle();
-  }
-
-  #begin(transition: Transition): void {
-    const { entry, direction } = transition;
-    this.#standing.transition = transition;
-    entry.transition = true;
-    this.#journal.enter(stageName(transition));
-    // step: transition.noted
-    this.#announce('milestone', { milestone: 'transition-init', patch: entry.name, direction: directionName(direction) });
-  }
-
-  #start(transition: Transition): void {
-    const { entry, direction } = transition;
-    this.threads.line.direction = direction;
-    this.#announce('milestone', { milestone: 'transition-start', patch: entry.name, direction: directionName(direction) });
-    transition.stage = 'pending';
-    this.#journal.leave();
-    // step: transition.start
-    this.#order(transition.order(this.#migrator.retained));
-    // step: transition.ordered
-    void this.#drive(transition);
-  }
-
-  /** Waits for the threads, and completes when they have done their part. */
-  async #drive(transition: Transition): Promise<void> {
-    let started = false;
-    try {
-      while (this.#standing.transition === transition) {
-        await this.threads.obeyed((progress) => {
-          this.#report(transition, started ? 'progress' : 'start', progress);
-          started = true;
-        });
-        await this.#exclusive(async () => {
-          if (this.threads.isObeyed()) await this.#advance(transition);
-        });
-      }
-    } catch (error) {
-      transition.fail(error as Error);
     }
   }
 
   /** Work under the mutex that nobody waits for; nothing remains to be done when the coordinator is closed. */
   #background(work: () => Promise<void> | void): void {
     this.#exclusive(work).catch((error: unknown) => {
-      if (!(error instanceof ShadowError && error.code === 'ERR_PATCH_CLOSED')) this.#warn(error as ShadowError);
+      if (!(error instanceof ShadowError && error.code === 'ERR_PATCH_CLOSED')) this.#parts.warn(error as ShadowError);
     });
-  }
-
-  async #advance(transition: Transition): Promise<void> {
-    if (transition.mode === 'hold') {
-      try {
-        this.#migrate(transition);
-        this.#order(transition.order(this.#migrator.retained));
-      } catch (error) {
-        this.#turn(transition, error as ShadowError); // no version came into force; there is no other way than back
-      }
-      return;
-    }
-    const { entry, target } = transition;
-    const workers = this.threads.progress().switched;
-    transition.stage = 'completing';
-    this.#journal.enter(stageName(transition));
-    // step: transition.completing
-    if (transition.direction === PATCHING) await this.#stages.arrive(transition, this.#delist);
-    else await this.#stages.leave(transition, this.#delist);
-    // step: transition.arrived
-    this.#standing.settled = target;
-    this.#standing.settledMode = transition.forced === null ? 'gate' : 'force';
-    this.#end(transition);
-    this.#settle();
-    await this.#afterwards?.();
-    this.#afterwards = undefined;
-    await this.keeper.reconsider();
-    this.#deaths.settle();
-    this.#report(transition, 'complete');
-    const result: TransitionResult = {
-      patch: entry.name,
-      kind: transition.kind,
-      reversed: transition.reversed,
-      forced: transition.forced,
-      milliseconds: performance.now() - transition.startedAt,
-      workers,
-    };
-    transition.end(result, () => {
-      const what = `the transition of patch ${describe(entry.name)} was reversed`;
-      return new ShadowError('ERR_PATCH_REVERSED', `${what} before it was complete; all is as before`);
-    });
-  }
-
-  readonly #delist = (entries: readonly PatchEntry[]): void => {
-    this.#standing.list = this.#standing.list.filter((entry) => !entries.includes(entry));
-  };
-
-  #end({ entry, direction }: Transition): void {
-    this.#standing.transition = undefined;
-    entry.transition = false;
-    this.#journal.leave();
-    this.#journal.save();
-    // step: transition.ended
-    this.threads.line.direction = NO_TRANSITION;
-    this.#announce('milestone', { milestone: 'transition-done', patch: entry.name, direction: directionName(direction) });
-  }
-
-  /** Tells the threads what they run anyway, so that they let go of what they need no longer. */
-  #settle(): void {
-    const { version } = this.#standing.settled;
-    this.#order({
-      version,
-      stack: references(this.#standing.settled),
-      mode: this.#standing.settledMode,
-      standby: this.#retained(),
-      candidate: null,
-    });
-    this.#migrator.know(this.#standing.list);
-  }
-
-  /** Notes how things are, then tells the threads: none runs what no record names. */
-  #order(order: Order): void {
-    this.#journal.save();
-    this.threads.order(order);
-  }
-
-  #retained(): PatchReference[] {
-    const stack = references(this.#standing.settled);
-    return this.#migrator.retained.filter((reference) => !stack.includes(reference));
-  }
-
-  /** Every thread is drained, or was forced. */
-  #migrate(transition: Transition): void {
-    if (transition.migrated || transition.reversed || transition.migrations.length === 0) return;
-    const { before, after } = transition;
-    transition.migrating = true;
-    this.#journal.save();
-    // step: transition.migrating
-    this.#migrator.know([...before.stack, ...after.stack]);
-    try {
-      this.#migrator.begin(transition.migrations, [...before.stack, ...after.stack]);
-    } catch (error) {
-      transition.migrating = false; // none came into force
-      this.#journal.save();
-      throw error;
-    }
-    // step: transition.migrated
-    transition.migrated = true;
   }
 
   /** Goes on with what a dead coordinator was in the middle of. Under the mutex. */
   resume(): Promise<Resumption> {
     return resume({
       standing: this.#standing,
-      journal: this.#journal,
+      journal: this.#parts.journal,
       keeper: this.keeper,
-      stages: this.#stages,
+      stages: this.#parts.stages,
       tell: (transition) => {
         this.threads.line.direction = transition?.direction ?? NO_TRANSITION;
-        if (transition === undefined) this.#settle();
-        else this.#order(transition.order(this.#migrator.retained));
-        this.#migrator.know(this.#standing.patches);
-        this.#deaths.settle();
+        if (transition === undefined) this.#course.settle();
+        else this.#course.order(transition.order(this.#parts.migrator.retained));
+        this.#parts.migrator.know(this.#standing.patches);
+        this.#parts.deaths.settle();
       },
       goOn: (transition) => {
-        this.#report(transition, 'resume');
-        void this.#drive(transition);
+        this.#course.report(transition, 'resume');
+        void this.#course.drive(transition);
       },
       start: (transition) => {
-        this.#start(transition);
+        this.#course.start(transition);
       },
       cancel: async (transition) => {
-        await this.#cancel(transition);
-        this.#report(transition, 'failed');
+        await this.#course.cancel(transition);
+        this.#course.report(transition, 'failed');
       },
       afterwards: (work) => {
-        this.#afterwards = work;
+        this.#course.afterwards(work);
       },
-    });
-  }
-
-  /** The application's own types, of which another thread's store object knows. */
-  #declare({ internals }: ShadowStore, types: readonly AnyShadowType[]): void {
-    const known = internals.registry.declarations().some(({ owner }) => !owner.startsWith('patch '));
-    if (!known) internals.registry.adopt('application', 'base', types);
-  }
-
-  #report(transition: Transition, phase: TransitionPhase, progress: Progress = this.threads.progress()): void {
-    const { entry, kind, startedAt } = transition;
-    const { switched, threads: workers } = progress;
-    this.#announce('transition', {
-      patch: entry.name,
-      kind,
-      phase,
-      switched,
-      workers,
-      milliseconds: performance.now() - startedAt,
     });
   }
 }
