@@ -63,11 +63,11 @@ test('a chaos build without steps is what is shipped', () => {
 
 test('a build has the faults that were planted in it', () => {
   const find = 'return 3;';
-  const module = 'memory/lock';
-  assert.throws(() => makeBuild({ mutations: [{ module, find: 'no such text', replace: find }] }), /memory\/lock\.js has 0 places/);
-  assert.throws(() => makeBuild({ mutations: [{ module, find: 'Atomics', replace: find }] }), /memory\/lock\.js has \d+ places/);
+  const module = 'memory/lock.js';
+  assert.throws(() => makeBuild({ faults: [{ module, find: 'no such text', replace: find }] }), /memory\/lock\.js has no such place/);
+  assert.throws(() => makeBuild({ faults: [{ module, find: 'Atomics', replace: find }] }), /memory\/lock\.js has \d+ such places/);
   const declaration = 'const SPINS = 60;';
-  const build = makeBuild({ mutations: [{ module, find: declaration, replace: 'const SPINS = 61;' }] });
+  const build = makeBuild({ faults: [{ module, find: declaration, replace: 'const SPINS = 61;' }] });
   assert.match(readFileSync(join(build.folder, 'src/memory/lock.js'), 'utf8'), /const SPINS = 61;/);
   assert.notEqual(build.folder, makeBuild().folder);
 });

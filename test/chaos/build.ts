@@ -7,22 +7,17 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
+import { layoutWith } from '../model/explorer/layout.js';
+import { applyChange, type TextChange } from '../model/explorer/sources.js';
 import { bundle } from './bundle.js';
 import { instrument } from './instrument.js';
 import { filesBelow, type Step, stepsOf } from './steps.js';
 
-/** A fault to plant: this text of a compiled module, which is there exactly once, becomes that one. */
-export interface Mutation {
-  /** Path below src, without ending: `memory/blocks`. */
-  readonly module: string;
-  readonly find: string;
-  readonly replace: string;
-}
-
 export interface BuildOptions {
   /** Whether steps call the hook; true by default. */
   readonly steps?: boolean;
-  readonly mutations?: readonly Mutation[];
+  /** Faults to plant. */
+  readonly faults?: readonly TextChange[];
 }
 
 /** The folder that holds the compiled src and test. */
@@ -52,13 +47,13 @@ export class Build {
 }
 
 /** Makes a build, or finds it made. */
-export function makeBuild({ steps: hooked = true, mutations = [] }: BuildOptions = {}): Build {
+export function makeBuild({ steps: hooked = true, faults = [] }: BuildOptions = {}): Build {
   const files = new Map<string, string>();
   for (const part of PARTS)
     for (const file of filesBelow(join(COMPILED, part), '.js')) if (!file.endsWith('.test.js')) files.set(`${part}/${file}`, '');
   for (const file of SINGLE_FILES) files.set(file, '');
   for (const file of files.keys()) files.set(file, readFileSync(join(COMPILED, file), 'utf8'));
-  for (const mutation of mutations) mutate(files, mutation);
+  for (const fault of faults) files.set(`src/${fault.module}`, applyChange(files.get(`src/${fault.module}`) ?? '', fault, layoutWith({})));
   const hash = createHash('sha256').update(JSON.stringify([hooked, [...files]]));
   const folder = join(COMPILED, 'builds', hash.digest('hex').slice(0, 16));
   const steps: Step[] = [{ name: 'none', module: '', line: 0 }];
@@ -74,13 +69,6 @@ export function makeBuild({ steps: hooked = true, mutations = [] }: BuildOptions
   }
   if (!existsSync(folder)) write(folder, files);
   return new Build(folder, steps);
-}
-
-function mutate(files: Map<string, string>, { module, find, replace }: Mutation): void {
-  const file = `src/${module}.js`;
-  const parts = files.get(file)?.split(find);
-  if (parts?.length !== 2) throw new Error(`${file} has ${(parts?.length ?? 1) - 1} places like this, not one: ${find}`);
-  files.set(file, parts.join(replace));
 }
 
 function pathBetween(from: string, to: string): string {

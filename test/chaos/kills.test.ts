@@ -21,11 +21,11 @@ test('a thread that is killed at any protocol step leaves nothing behind', async
 test('threads that are killed at random moments leave nothing behind', async (t) => {
   const seed = seedOf(t);
   const { killAtRandom } = await makeBuild({ steps: false }).load<typeof RandomKills>('test/chaos/random-kills.js');
-  const results = await killAtRandom({ kills: 200, seconds: 120, workers: 4, seed, perRound: 40 });
+  const results = await killAtRandom({ kills: 200, seconds: Infinity, workers: 4, seed, perRound: 34 });
   t.diagnostic(tellRun(results, 1).split('\n').slice(2).join('; '));
   assert.deepEqual(
     results.flatMap(({ violations }) => violations),
     [],
   );
-  assert.ok(killsOf(results) > 0);
+  assert.ok(killsOf(results) >= 200);
 });

@@ -1,23 +1,27 @@
 /**
- * `npm run chaos -- [--kills N] [--seconds N] [--workers N] [--seed S]`: random kills, or with `--steps` kills at every named protocol step. Exit code 1 when
+ * `npm run chaos -- [--kills N] [--seconds N] [--workers N] [--seed S]`: random kills, or with `--steps` kills at every named protocol step, or with
+ * `--mutations` a trial of both with faults planted. Exit code 1 when
  * anything was lost, doubled, damaged or stuck, with the seed and the history of what went wrong; 2 when an option is refused.
  */
 import { randomInt } from 'node:crypto';
 
 import { ShadowError } from '../../src/errors.js';
 import { makeBuild } from './build.js';
+import { runMutations } from './mutation-run.js';
 import { HELP, parseChaosOptions } from './options.js';
 import type * as RandomKills from './random-kills.js';
 import { killsOf, tellRound, tellRun } from './report.js';
 import type { RoundResult } from './round.js';
-import { ROUND_KINDS } from './rounds.js';
+import { ROUND_NAMES } from './rounds.js';
 import { runSteps } from './step-run.js';
+
+/** How long random kills look for each planted fault. */
+const MUTATION_SECONDS = 15;
 
 const write = (text: string): void => void process.stdout.write(`${text}\n`);
 
 async function run(args: readonly string[]): Promise<void> {
-  const kinds = ROUND_KINDS.map(({ name }) => name);
-  const options = parseChaosOptions(args, randomInt(2 ** 32 - 1), kinds);
+  const options = parseChaosOptions(args, randomInt(2 ** 32 - 1), ROUND_NAMES);
   if (options === 'help') {
     write(HELP);
     return;
@@ -26,6 +30,13 @@ async function run(args: readonly string[]): Promise<void> {
     const { seed, processes, only } = options;
     write(`seed ${seed}`);
     if (!(await runSteps({ complete: true, seed, processes, only, tell: write }))) process.exitCode = 1;
+    return;
+  }
+  if (options.mutations) {
+    const { seed, processes, only } = options;
+    const seconds = options.seconds === Infinity ? MUTATION_SECONDS : options.seconds;
+    write(`seed ${seed}`);
+    if (!(await runMutations({ seed, processes, only, seconds, tell: write }))) process.exitCode = 1;
     return;
   }
   let failed = false;

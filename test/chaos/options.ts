@@ -15,6 +15,8 @@ export interface ChaosOptions {
   readonly rounds: readonly string[] | undefined;
   /** Whether threads are killed at every protocol step, too. */
   readonly steps: boolean;
+  /** Whether faults are planted instead, to see whether the kills find them. */
+  readonly mutations: boolean;
   /** Processes that share the work of killing threads at steps. */
   readonly processes: number;
   /** Part of the name of operations or steps: only these; undefined = all. */
@@ -29,6 +31,7 @@ const DEFINITIONS = {
   seed: { type: 'string' },
   rounds: { type: 'string' },
   steps: { type: 'boolean' },
+  mutations: { type: 'boolean' },
   processes: { type: 'string' },
   only: { type: 'string' },
   help: { type: 'boolean' },
@@ -42,7 +45,8 @@ export const HELP = `npm run chaos -- [options]: kills threads while they work o
   --rounds A,B    only these kinds of rounds
   --steps         kill at every named protocol step instead: in every operation, as holder, as waiter and as bystander
   --processes N   share the kills at steps among so many processes, 1…64; one for each processor by default
-  --only TEXT     kills at steps only in operations or at steps with this in their name
+  --mutations     plant faults into the code instead, one after another, and tell which kills find each; random ones for --seconds, 15 by default
+  --only TEXT     kills at steps only in operations or at steps with this in their name; of the faults, only those
   --help`;
 
 /** 'help' when help was asked for. `randomSeed` is used where no --seed is given. @throws ERR_CLI_OPTION */
@@ -61,13 +65,15 @@ export function parseChaosOptions(args: readonly string[], randomSeed: number, k
     seed: whole('seed', values.seed, 0, 2 ** 32 - 1) ?? randomSeed,
     rounds,
     steps: values.steps === true,
+    mutations: values.mutations === true,
     processes: whole('processes', values.processes, 1, 64) ?? availableParallelism(),
     only: values.only,
   };
 }
 
-type Values = { readonly [name in Exclude<keyof typeof DEFINITIONS, 'steps' | 'help'>]?: string } & {
+type Values = { readonly [name in Exclude<keyof typeof DEFINITIONS, 'steps' | 'mutations' | 'help'>]?: string } & {
   readonly steps?: boolean;
+  readonly mutations?: boolean;
   readonly help?: boolean;
 };
 

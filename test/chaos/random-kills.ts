@@ -6,8 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { Random } from '../concurrency/random.js';
 import { Actor } from './crowd.js';
 import { Company } from './doomed.js';
+import { PoolRound } from './pool-round.js';
 import { Round, type RoundResult } from './round.js';
-import { ROUND_KINDS } from './rounds.js';
+import { ROUND_KINDS, ROUND_NAMES } from './rounds.js';
 
 export interface RandomKillsOptions {
   readonly kills: number;
@@ -34,12 +35,15 @@ export async function killAtRandom(
   const results: RoundResult[] = [];
   const end = performance.now() + seconds * 1000;
   const isOver = (): boolean => performance.now() >= end;
-  const kinds = ROUND_KINDS.filter(({ name }) => rounds?.includes(name) ?? true);
+  const names = ROUND_NAMES.filter((name) => rounds?.includes(name) ?? true);
   let left = kills;
   try {
     for (let i = 0; left > 0 && !isOver(); i++) {
-      const kind = kinds[i % kinds.length]!;
-      const result = await new Round(kind, company, new Random(random.next())).run(workers, Math.min(left, perRound), isOver);
+      const kind = ROUND_KINDS.find(({ name }) => name === names[i % names.length]);
+      const most = Math.min(left, perRound);
+      const luck = new Random(random.next());
+      const round = kind === undefined ? new PoolRound(luck).run(most, isOver) : new Round(kind, company, luck).run(workers, most, isOver);
+      const result = await round;
       results.push(result);
       onRound(result);
       left -= Object.values(result.kills).reduce((sum, count) => sum + count, 0);

@@ -2,13 +2,13 @@
 import type { RoundResult } from './round.js';
 
 /** One line about one round. */
-export function tellRound(number: number, { kind, kills, operations, holders, repeated, violations }: RoundResult): string {
+export function tellRound(number: number, { kind, kills, operations, also, holders, repeated, violations }: RoundResult): string {
   const deaths = Object.entries(kills)
     .filter(([, count]) => count > 0)
     .map(([death, count]) => `${count} ${death}`)
     .join(', ');
   const verdict = violations.length === 0 ? 'clean' : `${violations.length} VIOLATIONS`;
-  return `  ${String(number).padStart(4)}  ${kind.padEnd(11)} ${verdict}: ${deaths}; ${operations} operations, ${holders} locks left behind, ${repeated} destructors repeated`;
+  return `  ${String(number).padStart(4)}  ${kind.padEnd(11)} ${verdict}: ${deaths}; ${operations} operations, ${also ?? `${holders} locks left behind, ${repeated} destructors repeated`}`;
 }
 
 /** Kills of all rounds. */

@@ -42,8 +42,11 @@ export interface Latency {
 
 export interface RoundResult {
   readonly kind: string;
-  readonly kills: Readonly<Record<Death, number>>;
+  /** Threads that ended, by the way in which they did. */
+  readonly kills: Readonly<Record<string, number>>;
   readonly operations: number;
+  /** What else there was. */
+  readonly also?: string;
   /** Destructors that ran again after a death. */
   readonly repeated: number;
   readonly latencies: readonly Latency[];

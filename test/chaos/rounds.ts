@@ -57,3 +57,8 @@ const migration: RoundKind = {
 };
 
 export const ROUND_KINDS: readonly RoundKind[] = [steady, growth, collection, migration, exhaustion];
+
+/** The round of pool-round.ts, which is of another make. */
+export const POOL = 'pool';
+
+export const ROUND_NAMES: readonly string[] = [...ROUND_KINDS.map(({ name }) => name), POOL];

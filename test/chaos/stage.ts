@@ -99,6 +99,17 @@ export class Stage {
     }
   }
 
+  /** Repairs whoever is dead while `holder` stands at its step, which no repair waits for; what is wrong if that one holds other locks then than before. */
+  repairBeside(holder: Puppet): string[] {
+    const held = (): string[] => heldLocks(this.store).filter((lock) => lock.endsWith(` slot ${holder.slot}`));
+    const before = held();
+    watched(`a repair beside "${this.operation.name}"`, () => {
+      this.store.internals.recovery.repairGone();
+    });
+    const after = held();
+    return before.filter((lock) => !after.includes(lock)).map((lock) => `no longer so after the repair of another thread: ${lock}`);
+  }
+
   /** What anybody may do who suspects that threads have died. Once has to do, where the operating system has forgotten them or their exit event has come. */
   recover(): void {
     watched(`recovery after a death in "${this.operation.name}"`, () => this.store.recover());

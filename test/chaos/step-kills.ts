@@ -206,6 +206,11 @@ export class Lane {
       stage.deafen(true); // this thread would wait for what the parked one holds, and nobody could let that go on
       await victim.kill();
     }
+    const beside: string[] = [];
+    if (reached && operation.corpse === undefined) {
+      await stage.gone(victim);
+      beside.push(...stage.repairBeside(helper));
+    }
     stage.deafen(false);
     if (reached) helper.resume();
     await helper.finished();
@@ -214,7 +219,7 @@ export class Lane {
     else await stage.gone(victim);
     stage.recover();
     const acknowledged = operation.corpse === undefined;
-    const wrongs = [...stage.wrongs(effect, victim, acknowledged), ...(await stage.judge(acknowledged))];
+    const wrongs = [...beside, ...stage.wrongs(effect, victim, acknowledged), ...(await stage.judge(acknowledged))];
     await helper.perform({ kind: 'detach' });
     stage.close();
     return reached || wrongs.length > 0 ? { wrongs, waited } : undefined;

@@ -4,7 +4,8 @@
 import { join } from 'node:path';
 
 import { Random } from '../concurrency/random.js';
-import { makeBuild, type Mutation } from './build.js';
+import type { TextChange } from '../model/explorer/sources.js';
+import { makeBuild } from './build.js';
 
 import { Children } from './children.js';
 import { type KillJob, NEWS, type RecordJob, ROLES } from './jobs.js';
@@ -19,7 +20,10 @@ export interface StepRunOptions {
   readonly processes: number;
   /** Only operations or steps whose name contains this. */
   readonly only?: string | undefined;
-  readonly mutations?: readonly Mutation[];
+  /** Only these operations. */
+  readonly operations?: readonly string[];
+  /** What is planted into the build. */
+  readonly faults?: readonly TextChange[];
   readonly tell?: (line: string) => void;
   /** Ends the pass at the first thing that is wrong. */
   readonly failFast?: boolean;
@@ -52,11 +56,12 @@ export async function killAtSteps({
   seed,
   processes,
   only = '',
-  mutations = [],
+  operations,
+  faults = [],
   tell = () => undefined,
   failFast = false,
 }: StepRunOptions): Promise<StepRunResult> {
-  const build = makeBuild({ mutations });
+  const build = makeBuild({ faults });
   const { OPERATION_NAMES, isOnPatches } = await build.load<typeof Names>('test/chaos/names.js');
   const children = new Children(
     join(build.folder, 'test/chaos/step-child.js'),
@@ -68,7 +73,8 @@ export async function killAtSteps({
   const pairs: Pair[] = [];
   let kills = 0;
   try {
-    const records = OPERATION_NAMES.map((operation): RecordJob => ({ kind: 'record', operation }));
+    const names = operations ?? OPERATION_NAMES;
+    const records = names.map((operation): RecordJob => ({ kind: 'record', operation }));
     await children.run(records, ({ operation }, { hits, wrongs: found }) => {
       wrongs.push(...found.map((wrong) => `${operation}: ${wrong}`));
       for (const [step, count] of hits) {
