@@ -27,7 +27,7 @@ type ModuleBody = (
   Promise: unknown,
 ) => void;
 
-const ENTRIES = ['shadow/store.js', 'shadow/type.js', 'memory/threads.js', 'memory/grace.js'];
+const ENTRIES = ['shadow/store.js', 'shadow/type.js', 'memory/threads.js', 'memory/grace.js', 'plumbing/slots.js'];
 /** Modules that ask the operating system about threads: the explorer answers. */
 const OS_THREADS = 'memory/os-threads.js';
 /** Modules that look at or replace a whole store at rest; threads never call them, what is left is examined by them as they are. */
@@ -40,7 +40,6 @@ const PATCHING_ENTRIES = [
   'livepatch/functions.js',
   'livepatch/define-patch.js',
   'plumbing/driver.js',
-  'plumbing/slots.js',
 ];
 const OFFICE = 'plumbing/office.js';
 const SCRIPTS = 'livepatch/script.js';

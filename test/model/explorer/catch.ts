@@ -28,7 +28,7 @@ export async function catchMutation(mutation: Mutation, scenarios: readonly Scen
   });
   for (const bound of [...(mutation.bounds ?? [1, 2]), undefined]) {
     for (const { scenario, form, mortal } of attempts) {
-      const most = bound === undefined ? RANDOM : EXHAUSTIVE;
+      const most = bound === undefined ? RANDOM : (mutation.executions ?? EXHAUSTIVE);
       const explored = await explore(scenario, builds, { form, mortal, seed, executions: most, ...(bound === undefined ? {} : { bound }) });
       executions += explored.count;
       if (explored.fault !== null) return { mutation, by: explored, executions };

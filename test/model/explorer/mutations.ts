@@ -14,6 +14,8 @@ export interface Mutation {
   readonly forms?: readonly Form[];
   /** Preemptions up to which it is looked for, before it is looked for at random. Default 1 and 2. */
   readonly bounds?: readonly number[];
+  /** Executions of one scenario in one form with one mortal thread, where the usual number is not enough. */
+  readonly executions?: number;
   /** Whether a thread has to die for it: then mortal threads are tried first. */
   readonly isOfRecovery?: boolean;
 }
@@ -384,6 +386,38 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'recovery gives back nothing that the dead thread had',
     changes: [without('recovery/settle.js', 'variables.blocks.abandon();')],
     scenarios: ['create', 'free', 'recover'],
+    isOfRecovery: true,
+  },
+  {
+    name: 'recovery leaves what a dead thread has counted in its slot',
+    changes: [without('recovery/settle.js', 'settleCounters(memory, thread);')],
+    scenarios: ['create', 'free', 'recover'],
+    isOfRecovery: true,
+  },
+  {
+    name: 'recovery leaves a dead thread in its epoch',
+    changes: [without('recovery/repair.js', 'Atomics.store(words, this.#address + Layout.THREAD_EPOCH, 0);')],
+    scenarios: ['recover-epoch'],
+    isOfRecovery: true,
+  },
+  {
+    name: 'recovery releases a bucket before it has finished the change',
+    changes: [
+      change(
+        'recovery/repair.js',
+        "this.#placeHand(bucket); if (operation !== 'visit') this.#dropNames(bucket);",
+        "this.#release(bucket + Layout.BUCKET_LOCK); this.#placeHand(bucket); if (operation !== 'visit') this.#dropNames(bucket);",
+      ),
+    ],
+    scenarios: ['recover-insert'],
+    executions: 60_000,
+    isOfRecovery: true,
+  },
+  {
+    name: 'recovery releases locks that somebody else holds',
+    changes: [change('memory/lock.js', 'if (lockOwner(seen) !== owner) return false;', 'if (seen === 0) return false;')],
+    scenarios: ['recover-leave'],
+    executions: 60_000,
     isOfRecovery: true,
   },
   {

@@ -401,6 +401,18 @@ export function recover(): Operation {
   };
 }
 
+/** Looks whether a dead thread that somebody has repaired still holds back memory. */
+export function lookForDead(): Operation {
+  return {
+    name: 'look for the dead',
+    *run(actor) {
+      yield* call(actor.load('plumbing/slots.js'), 'requireNoneInEpoch', actor.store);
+      return 'looked';
+    },
+    effects: [() => 'looked'],
+  };
+}
+
 /** Attaches to the store a second time and leaves again. */
 export function claim(): Operation {
   return {

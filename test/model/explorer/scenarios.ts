@@ -19,6 +19,7 @@ import {
   get,
   getOrAlloc,
   hold,
+  lookForDead,
   migrateAll,
   namedType,
   nextVersion,
@@ -383,6 +384,43 @@ const STORE_SCENARIOS: readonly Scenario[] = [
     mortals: [0, 1],
     ...given([['a', 5, 1]]),
     threads: [[free('a', 5)], [recover()], [recover()]],
+    observe: observe([['a', 5]]),
+  },
+  {
+    name: 'recover-insert',
+    about: 'a variable is freed that a dead thread had just published, while somebody recovers that thread',
+    types: { a: plainType(1) },
+    mortals: [0],
+    initial: {},
+    threads: [[alloc('a', 5, 1)], [recover()], [free('a', 5)]],
+    observe: observe([['a', 5]]),
+  },
+  {
+    name: 'recover-leave',
+    about: 'a thread leaves blocks to others while somebody recovers one that is dead, and leaves its blocks to others',
+    types: { a: plainType(1) },
+    mortals: [0],
+    *prepare(actor) {
+      return yield* fill(actor, [
+        ['a', 5, 1],
+        ['a', 6, 2],
+      ]);
+    },
+    initial: {},
+    before: [(actor) => free('a', 5).run(actor), undefined, (actor) => free('a', 6).run(actor)],
+    threads: [[get('a', 7)], [recover()], [dispose()]],
+    observe: observe([
+      ['a', 5],
+      ['a', 6],
+    ]),
+  },
+  {
+    name: 'recover-epoch',
+    about: 'somebody recovers a dead thread, and a third one looks whether that holds back memory from then on',
+    types: { a: plainType(1) },
+    mortals: [0],
+    ...given([['a', 5, 1]]),
+    threads: [[free('a', 5)], [recover()], [lookForDead()]],
     observe: observe([['a', 5]]),
   },
   {

@@ -30,3 +30,16 @@ export function wrongSlots({ internals: { memory } }: ShadowStore, version: numb
   }
   return wrong;
 }
+
+/** A dead thread that was repaired holds back nobody's memory. To be asked while others are at work. @throws if it does */
+export function requireNoneInEpoch({ internals: { memory } }: ShadowStore): void {
+  const { words, threads, maxThreads } = memory;
+  for (let slot = 0; slot < maxThreads; slot++) {
+    const address = threads + slot * Layout.THREAD_WORDS;
+    const state = Atomics.load(words, address + Layout.THREAD_STATE) & Layout.THREAD_STATE_MASK;
+    if (state !== Layout.THREAD_DEAD) continue;
+    const epoch = Atomics.load(words, address + Layout.THREAD_EPOCH);
+    const isStill = (Atomics.load(words, address + Layout.THREAD_STATE) & Layout.THREAD_STATE_MASK) === Layout.THREAD_DEAD;
+    if (isStill && epoch !== 0) throw new Error(`slot ${slot} is that of a dead thread, and in epoch ${epoch}`);
+  }
+}
