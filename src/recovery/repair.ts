@@ -383,10 +383,10 @@ class Repair {
     const words = this.#words;
     const address = this.#address;
     if (words[address + Layout.THREAD_AGENT] === 0) return;
-    Atomics.store(words, address + Layout.THREAD_AGENT, 0);
     words.fill(0, address + Layout.THREAD_TASK_TABLE, address + Layout.THREAD_JOURNAL_COUNT);
     words.fill(0, address + Layout.THREAD_ACTIVATIONS, address + Layout.THREAD_WORDS);
     words[address + Layout.THREAD_TASKS] = 0;
+    Atomics.store(words, address + Layout.THREAD_AGENT, 0); // last: a repairer that dies before this is repeated in full
     Atomics.add(words, Layout.PATCH_WAKE, 1);
     Atomics.notify(words, Layout.PATCH_WAKE);
   }
