@@ -126,7 +126,7 @@ class Tally {
     for (const form of FORMS) {
       const names = this.#completeIn(form);
       if (names.length === 0) continue;
-      const how = `complete up to ${this.#bound} preemptions, without a death and with the death of each mortal thread before any step, form ${form}`;
+      const how = `complete up to ${this.#bound} preemptions, without a death and with the death of each mortal thread wherever it can matter, form ${form}`;
       print(`${how}: ${names.length} of ${this.#scenarios.length} scenarios (${names.join(', ')})`);
     }
     const total = Atomics.load(this.counted, 0);

@@ -130,6 +130,12 @@ const INTENDED: readonly IntendedRace[] = [
     text: 'THREAD_NODE_ID',
     why: 'of a thread that has left meanwhile, and nothing else is told of it: its claim is compared again',
   },
+  {
+    path: 'livepatch/roster.js',
+    within: 'Roster.#agentSlots',
+    text: 'THREAD_GENERATION',
+    why: 'as above; a claim of the slot by another thread does not go with the agent that is named',
+  },
   // --- Fields of variables that are changed in place --------------------------------------------------------------------------------
   {
     path: 'shadow/field-access.js',
