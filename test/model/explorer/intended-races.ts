@@ -136,6 +136,12 @@ const INTENDED: readonly IntendedRace[] = [
     text: 'THREAD_GENERATION',
     why: 'as above; a claim of the slot by another thread does not go with the agent that is named',
   },
+  {
+    path: 'livepatch/roster.js',
+    within: 'Roster.agents',
+    text: 'THREAD_GENERATION',
+    why: 'as above',
+  },
   // --- Fields of variables that are changed in place --------------------------------------------------------------------------------
   {
     path: 'shadow/field-access.js',
