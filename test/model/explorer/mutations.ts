@@ -96,8 +96,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'strings that collide are created without NAME_LOCK',
     changes: [
-      change('shadow/variables.js', 'acquire(this.thread, Layout.NAME_LOCK);', ''),
-      change('shadow/variables.js', 'if (nameLocked) release(this.thread, Layout.NAME_LOCK);', ''),
+      change('shadow/variables.js', 'acquireNoted(this.thread, Layout.NAME_LOCK);', ''),
+      change('shadow/variables.js', 'if (nameLocked) releaseNoted(this.thread, Layout.NAME_LOCK);', ''),
     ],
     scenarios: ['collision-race', 'collision'],
   },
