@@ -32,6 +32,13 @@ let passenger: Passenger | undefined;
 const both: readonly Omit<PatchOperation, 'where'>[] = [
   { name: 'enable', runner: 'captain', run: (captain) => enable(captain, 'a'), before: [], after: ['a'] },
   {
+    name: 'enable a module',
+    runner: 'captain',
+    run: ({ coordinator }) => coordinator!.enable(new URL('./patch-module.js', import.meta.url)),
+    before: [],
+    after: ['module'],
+  },
+  {
     name: 'enable a second patch',
     runner: 'captain',
     arm: (captain) => enableAndFill(captain, 'a'),

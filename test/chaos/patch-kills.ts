@@ -247,7 +247,7 @@ export class PatchLane {
       await parked(voyage, target);
       if (role === 'holder' && fate === Berth.FATE_EXIT) await target.exited;
       await voyage.kill(victimOf(operation, role));
-      if (role !== 'holder') target.resume();
+      if (role !== 'holder') await resumed(target);
       await voyage.end();
       return await voyage.wrongs();
     } finally {
@@ -278,6 +278,12 @@ async function parked(voyage: Voyage, target: Puppet): Promise<void> {
     if (state === Berth.DONE || state === Berth.FAILED) left--;
   }
   if (target.state !== Berth.PARKED) throw new Missed(`${voyage.operation.name} did not come by the step`);
+}
+
+/** Lets it go on; resolves when it has begun to, since its state then tells of what it is ordered next. */
+async function resumed(sailor: Puppet): Promise<void> {
+  sailor.resume();
+  await soon('it goes on', () => sailor.state !== Berth.PARKED);
 }
 
 /** What is wrong and stays so: those that are alive may be at something. */
