@@ -9,7 +9,7 @@ import { makeBuild } from './build.js';
 
 import { Children } from './children.js';
 import { type KillJob, NEWS, type RecordJob, ROLES } from './jobs.js';
-import type * as Names from './names.js';
+import { isOnPatches, OPERATION_NAMES } from './names.js';
 import { type Step, tellStep } from './steps.js';
 
 export interface StepRunOptions {
@@ -62,7 +62,6 @@ export async function killAtSteps({
   failFast = false,
 }: StepRunOptions): Promise<StepRunResult> {
   const build = makeBuild({ faults });
-  const { OPERATION_NAMES, isOnPatches } = await build.load<typeof Names>('test/chaos/names.js');
   const children = new Children(
     join(build.folder, 'test/chaos/step-child.js'),
     [JSON.stringify(build.steps.map(({ name }) => name))],
@@ -86,7 +85,7 @@ export async function killAtSteps({
     const order = new Map(records.map(({ operation }, i) => [operation, i]));
     pairs.sort((a, b) => order.get(a.operation)! - order.get(b.operation)! || a.step - b.step);
     const wanted = pairs.filter(({ operation, step }) => operation.includes(only) || build.steps[step]!.name.includes(only));
-    const jobs = killsAt(wanted, complete, random, isOnPatches);
+    const jobs = killsAt(wanted, complete, random);
     const table = new Table(build.steps, jobs, tell);
     const began = performance.now();
     let told = began;
@@ -113,7 +112,7 @@ export async function killAtSteps({
   return { pairs: pairs.length, kills, unreached: unreached.map(({ name, module }) => `${name} (${module})`), wrongs };
 }
 
-function killsAt(pairs: readonly Pair[], complete: boolean, random: Random, isOnPatches: (operation: string) => boolean): KillJob[] {
+function killsAt(pairs: readonly Pair[], complete: boolean, random: Random): KillJob[] {
   const jobs: KillJob[] = [];
   const others = new Set<number>();
   for (const { operation, step, hits: count } of pairs) {
