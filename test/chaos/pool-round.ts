@@ -96,6 +96,7 @@ export class PoolRound {
     this.#words.fill(0, Ledger.UNDER_WAY);
     const errands = Array.from({ length: 1 + random.below(MOST_ERRANDS - 1) }, (_, number) => this.#errand(number));
     const transition = this.#transition();
+    void Promise.allSettled([transition, ...errands]); // what fails meanwhile is told below
     if (random.oneIn(3)) await this.#snapshot();
     await ends('the tasks', Promise.all(errands));
     await ends('the transition', transition);
@@ -140,7 +141,7 @@ export class PoolRound {
       const enabling = this.#coordinator.enable({ code: PATCHES[random.pick(free)]! });
       if (random.oneIn(3)) {
         const back = delay(random.below(5)).then(() => this.#coordinator.reverse());
-        await Promise.allSettled([back]);
+        await Promise.allSettled([enabling, back]);
       }
       await enabling;
     } catch (error) {
