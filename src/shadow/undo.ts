@@ -25,6 +25,8 @@ export interface Span {
 
 const RUN_WORDS = 2; // address and number of words
 const PART_WORDS = 4;
+/** Up to so many words a loop is faster than copyWithin(). */
+const MOST_COPIED = 16;
 
 /** Notes all data of a variable: what most updates write. @throws ERR_SHADOW_EXHAUSTED, see noteUndo() */
 export function noteUndoOfAll(thread: Thread, blocks: Blocks, block: WordAddress, dataWords: number): void {
@@ -45,9 +47,13 @@ export function noteUndoOfAll(thread: Thread, blocks: Blocks, block: WordAddress
 /** Notes what these spans of a variable hold. @throws ERR_SHADOW_EXHAUSTED if a long log finds no memory: nothing has changed then */
 export function noteUndo(thread: Thread, blocks: Blocks, block: WordAddress, spans: readonly Span[]): void {
   const { words, address } = thread;
-  const runs = joined(spans);
-  const length = runs.reduce((sum, run) => sum + lengthOf(run), 0);
-  if (length > Layout.UNDO_WORDS) reserveLog(thread, blocks, thread.memory, length);
+  let runs = spans;
+  let length = lengthOfAll(runs);
+  if (length > Layout.UNDO_WORDS) {
+    runs = joined(spans);
+    length = lengthOfAll(runs);
+    if (length > Layout.UNDO_WORDS) reserveLog(thread, blocks, thread.memory, length);
+  }
   let at = placeOfLog(words, address, length);
   for (const run of runs) at = note(words, at, block + Layout.BLOCK_DATA, run);
   commitUndo(thread, block, length);
@@ -101,9 +107,8 @@ function joined(spans: readonly Span[]): Span[] {
       runs[runs.length - 1] = { offset: last.offset, bytes: Math.max(last.bytes, offset + bytes - last.offset) };
     else runs.push({ offset, bytes });
   }
-  const length = runs.reduce((sum, run) => sum + lengthOf(run), 0);
   const [first, last] = [runs[0], runs.at(-1)];
-  if (length <= Layout.PAGE_WORDS || first === undefined || last === undefined) return runs;
+  if (lengthOfAll(runs) <= Layout.PAGE_WORDS || first === undefined || last === undefined) return runs;
   // Many small fields of a huge variable: more than fits into any block, unless what lies between them is noted as well.
   return [{ offset: first.offset & -4, bytes: ((last.offset + last.bytes + 3) & -4) - (first.offset & -4) }];
 }
@@ -117,9 +122,13 @@ function edges({ offset, bytes }: Span): { readonly head: number; readonly full:
   return { head, full: (bytes - head - tail) >> 2, tail };
 }
 
-function lengthOf(span: Span): number {
-  const { head, full, tail } = edges(span);
-  return (head > 0 ? PART_WORDS : 0) + (full > 0 ? RUN_WORDS + full : 0) + (tail > 0 ? PART_WORDS : 0);
+function lengthOfAll(spans: readonly Span[]): number {
+  let length = 0;
+  for (const span of spans) {
+    const { head, full, tail } = edges(span);
+    length += (head > 0 ? PART_WORDS : 0) + (full > 0 ? RUN_WORDS + full : 0) + (tail > 0 ? PART_WORDS : 0);
+  }
+  return length;
 }
 
 function note(words: Int32Array, place: WordAddress, data: WordAddress, span: Span): WordAddress {
@@ -134,8 +143,10 @@ function note(words: Int32Array, place: WordAddress, data: WordAddress, span: Sp
     const address = data + (offset >> 2);
     words[at] = address;
     words[at + 1] = full;
-    words.copyWithin(at + RUN_WORDS, address, address + full);
-    at += RUN_WORDS + full;
+    at += RUN_WORDS;
+    if (full > MOST_COPIED) words.copyWithin(at, address, address + full);
+    else for (let i = 0; i < full; i++) words[at + i] = words[address + i]!;
+    at += full;
     offset += full * 4;
   }
   return tail > 0 ? notePart(words, at, data, offset, tail) : at;
