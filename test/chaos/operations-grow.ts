@@ -45,7 +45,7 @@ function firstToMove(): number {
 }
 
 function insertBatch({ store }: World): void {
-  for (let i = 0; i < BATCH; i++) store.alloc(FIRST + i, plain);
+  for (let i = 0; i < 2 * BATCH; i++) store.alloc(FIRST + i, plain);
 }
 
 const SMALL_BYTES = 2 ** 21;

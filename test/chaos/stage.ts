@@ -50,12 +50,14 @@ export class Stage {
     if (arm) await puppet.perform({ kind: 'arm', operation: name });
   }
 
-  /** Whether this thread does not hear of deaths. */
-  deafen(deaf: boolean): void {
+  /** Whether this thread does not hear of deaths, but for that of one thread: threads of other stages exit at any time, and who hears of one looks for all. */
+  deafen(deaf: boolean, but?: Puppet): void {
     for (const store of [this.store, ...this.world.others]) {
       const { recovery } = store.internals;
-      if (deaf) recovery.died = () => [];
-      else delete (recovery as Partial<typeof recovery>).died; // that of its class again
+      delete (recovery as Partial<typeof recovery>).died; // that of its class again
+      if (!deaf) continue;
+      const died = recovery.died.bind(recovery);
+      recovery.died = (thread) => (thread === but?.thread ? died(thread) : []);
     }
   }
 

@@ -67,7 +67,7 @@ export class Lane {
     const stage = new Stage(operation);
     await this.#layCorpse(stage);
     await stage.cast(helper, true);
-    stage.deafen(false);
+    stage.deafen(true, helper);
     helper.record();
     await helper.perform({ kind: 'run', operation: operation.name });
     const hits = helper.recorded();
@@ -147,7 +147,7 @@ export class Lane {
     let waited = false;
     try {
       await stage.cast(victim, true);
-      stage.deafen(false);
+      stage.deafen(true, victim);
       victim.stopAt(step, hit, FATES[fate]);
       victim.order({ kind: 'run', operation: operation.name });
       await victim.parked();
