@@ -140,7 +140,7 @@ export function isSlotGone(words: Int32Array, slotAddress: WordAddress): boolean
 export function identify(words: Int32Array, slotAddress: WordAddress): void {
   const own = ownOsThread();
   words[slotAddress + Layout.THREAD_NODE_ID] = threadId;
-  // The low word last: while it is 0 the start time counts as unknown.
   words[slotAddress + Layout.THREAD_OS_START_HIGH] = own.startHigh;
-  words[slotAddress + Layout.THREAD_OS_START_LOW] = own.startLow;
+  // Last: while it is 0 the rest counts as unknown.
+  Atomics.store(words, slotAddress + Layout.THREAD_OS_START_LOW, own.startLow);
 }

@@ -4,7 +4,7 @@
  */
 import { Layout, type WordAddress } from '../memory/layout.js';
 import type { Memory } from '../memory/reservation.js';
-import { isSlotGone, osThreadOf, threadSlotAddress, threadState } from '../memory/threads.js';
+import { isSlotGone, osThreadOf, threadSlotAddress } from '../memory/threads.js';
 import { isRepairerGone } from './repairer.js';
 
 /** Longer than a living thread takes from claiming a slot to saying who it is, and than the operating system lists a dead one, ms. */
@@ -40,9 +40,13 @@ export function departed(memory: Memory, thread: number): Departed {
   const listed = new Set<number>();
   for (let slot = 0; slot < memory.maxThreads; slot++) {
     const address = threadSlotAddress(memory, slot);
-    if (!isInUse(words, address) || words[address + Layout.THREAD_NODE_ID] !== thread || thread <= 0) continue;
+    const state = Atomics.load(words, address + Layout.THREAD_STATE);
+    // Whoever is taking over the slot of the dead at this moment has not said who it is: what stands there names the dead, beside the OS thread of the living.
+    const isNamed = Atomics.load(words, address + Layout.THREAD_OS_START_LOW) !== 0;
+    if (thread <= 0 || !isInUse(state) || !isNamed || words[address + Layout.THREAD_NODE_ID] !== thread) continue;
     // If it is gone there, its id may be somebody else's already.
-    if (osThreadOf(words, address) !== 0 && !isSlotGone(words, address)) listed.add(osThreadOf(words, address));
+    if (isSlotGone(words, address) || Atomics.load(words, address + Layout.THREAD_STATE) !== state) continue;
+    listed.add(state >>> Layout.THREAD_STATE_BITS);
   }
   return new Departed(thread, listed);
 }
@@ -65,7 +69,7 @@ export function awaitClaims(memory: Memory): void {
   }
 }
 
-function isInUse(words: Int32Array, address: WordAddress): boolean {
-  const state = threadState(words, address);
+function isInUse(word: number): boolean {
+  const state = word & Layout.THREAD_STATE_MASK;
   return state === Layout.THREAD_LIVE || state === Layout.THREAD_ADOPTED;
 }

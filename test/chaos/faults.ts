@@ -66,7 +66,11 @@ const OWN: readonly Fault[] = [
     name: 'after an exit event the operating system is asked who holds the locks of recovery',
     changes: [
       ...SLOW_SYSTEM,
-      change('recovery/departed.js', 'return this.#listed.has(seen) || isGone(seen, 0, 0);', 'return isGone(seen, 0, 0);'),
+      change(
+        'recovery/departed.js',
+        'return this.#listed.has(seen) || isRepairerGone(seen, this.#thread);',
+        'return isRepairerGone(seen, 0);',
+      ),
     ],
     operations: UNHEARD,
   },
@@ -81,7 +85,7 @@ const OWN: readonly Fault[] = [
   },
   {
     name: 'threads are told before the coordinator notes what of',
-    changes: [change('livepatch/operations.js', 'this.#journal.save(); this.threads.order(order);', 'this.threads.order(order);')],
+    changes: [change('livepatch/course.js', 'this.#journal.save(); this.#threads.order(order);', 'this.#threads.order(order);')],
     operations: ['enable a second patch (captain)', 'replace with a migration (captain)'],
   },
   {

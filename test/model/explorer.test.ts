@@ -3,11 +3,14 @@ import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 
 import { findBypasses } from './explorer/bypass.js';
+import { FAULTS } from '../chaos/faults.js';
 import { catchMutation } from './explorer/catch.js';
 import { Builds, explore, type Form } from './explorer/explore.js';
 import { outdatedRaces } from './explorer/intended-races.js';
+import { layoutWith } from './explorer/layout.js';
 import { MUTATIONS } from './explorer/mutations.js';
 import { SCENARIOS } from './explorer/scenarios.js';
+import { applyChange, compiled } from './explorer/sources.js';
 
 const SEED = 20_261;
 /** Executions of one scenario in one form with one mortal thread; the long run is `npm run explore`. */
@@ -49,6 +52,22 @@ void describe(`explored interleavings of the real code (seed ${SEED})`, () => {
       'memory/grace.ts: handed to what is not explored: structuredClone(words)',
     ]);
     assert.deepEqual(outdated, []);
+  });
+
+  test('each fault that can be planted has its place in the code', () => {
+    const layout = layoutWith({});
+    const lost: string[] = [];
+    for (const { name, changes } of [...MUTATIONS, ...FAULTS]) {
+      const texts = new Map<string, string>();
+      for (const change of changes) {
+        try {
+          texts.set(change.module, applyChange(texts.get(change.module) ?? compiled(change.module), change, layout));
+        } catch (error) {
+          lost.push(`${name}: ${String(error)}`);
+        }
+      }
+    }
+    assert.deepEqual(lost, []);
   });
 
   for (const scenario of SCENARIOS) {

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 
 import { Layout } from '../../src/memory/layout.js';
+import { osThreadOf, stateWord, threadSlotAddress } from '../../src/memory/threads.js';
 import type { RecoveryReport } from '../../src/recovery/recover.js';
 import { nodeRepairer } from '../../src/recovery/repairer.js';
 import { ShadowStore } from '../../src/shadow/store.js';
@@ -228,4 +229,29 @@ test('places that a death leaves are told apart', async (context) => {
     );
     assert.equal(opened.internals.words[Layout.DEAD_SLOTS], 0);
   }
+});
+
+test('a thread that is just taking over the slot of a dead one is not taken for the dead', async (context) => {
+  const { store: opened, reports } = store();
+  const { words, memory, recovery } = opened.internals;
+  const living = await stopAt(context, opened, 'epoch');
+  const dead = await stopAt(context, opened, 'epoch');
+  const slots = Array.from({ length: memory.maxThreads }, (_, slot) => threadSlotAddress(memory, slot));
+  const slotOf = ({ worker }: typeof dead): number => slots.find((slot) => words[slot + Layout.THREAD_NODE_ID] === worker.threadId)!;
+  const [mine, taken] = [slotOf(living), slotOf(dead)];
+  const { threadId } = dead.worker;
+  recovery.died = () => [];
+  await dead.worker.terminate();
+  await dead.exited;
+  delete (recovery as Partial<typeof recovery>).died; // that of its class again
+  // As far as the other thread comes before it says who it is.
+  words[taken + Layout.THREAD_OS_START_LOW] = 0;
+  Atomics.store(words, taken + Layout.THREAD_STATE, stateWord(Layout.THREAD_ADOPTED, osThreadOf(words, mine)));
+  const before = words[mine + Layout.THREAD_STATE];
+  recovery.died(threadId);
+  assert.equal(words[mine + Layout.THREAD_STATE], before);
+  assert.deepEqual(
+    reports.map(({ slot }) => threadSlotAddress(memory, slot)).filter((slot) => slot !== taken),
+    [],
+  );
 });

@@ -473,7 +473,7 @@ export const MUTATIONS: readonly Mutation[] = [
     changes: [
       change(
         'livepatch/running.js',
-        'this.#slot.note(Layout.THREAD_FLIPPING, 1); const current = Atomics.load(this.#words, Layout.PATCH_EPOCH) <= manifest.epoch;',
+        'this.#slot.note(Layout.THREAD_FLIPPING, 1); // step: flip.begun const current = Atomics.load(this.#words, Layout.PATCH_EPOCH) <= manifest.epoch;',
         'const current = Atomics.load(this.#words, Layout.PATCH_EPOCH) <= manifest.epoch; this.#slot.note(Layout.THREAD_FLIPPING, 1);',
       ),
     ],
@@ -551,7 +551,7 @@ export const MUTATIONS: readonly Mutation[] = [
     changes: [
       change(
         'livepatch/follower.js',
-        'this.#slot.note(Layout.THREAD_PATCH_EPOCH, epoch); this.#slot.wakeCoordinator();',
+        'this.#slot.note(Layout.THREAD_PATCH_EPOCH, epoch); // step: follow.reached this.#slot.wakeCoordinator();',
         'this.#slot.note(Layout.THREAD_PATCH_EPOCH, epoch);',
       ),
     ],
@@ -562,7 +562,7 @@ export const MUTATIONS: readonly Mutation[] = [
     changes: [
       change(
         'livepatch/follower.js',
-        'this.#slot.note(Layout.THREAD_PATCH_EPOCH, epoch); this.#slot.wakeCoordinator();',
+        'this.#slot.note(Layout.THREAD_PATCH_EPOCH, epoch); // step: follow.reached this.#slot.wakeCoordinator();',
         'this.#slot.note(Layout.THREAD_PATCH_EPOCH, epoch);',
       ),
       change(

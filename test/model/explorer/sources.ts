@@ -54,7 +54,7 @@ export function readSources(
   const queue = [...entries];
   for (let path = queue.shift(); path !== undefined; path = queue.shift()) {
     if (sources.has(path) || replaced.has(path)) continue;
-    let text = readFileSync(new URL(path, path.startsWith(PLUMBING) ? AROUND : COMPILED), 'utf8');
+    let text = compiled(path);
     for (const change of changes) {
       if (change.module !== path) continue;
       text = applyChange(text, change, before);
@@ -65,6 +65,11 @@ export function readSources(
   }
   for (const { module } of missed) throw new Error(`a change is meant for ${module}, which is not among the modules explored`);
   return [...sources.values()];
+}
+
+/** The text of a module, or of what stands around the code. */
+export function compiled(path: string): string {
+  return readFileSync(new URL(path, path.startsWith(PLUMBING) ? AROUND : COMPILED), 'utf8');
 }
 
 /** The text with one place changed. @throws when the place is not there, or is not the only one */
