@@ -116,6 +116,12 @@ export function threadState(words: Int32Array, slotAddress: WordAddress): number
   return Atomics.load(words, slotAddress + Layout.THREAD_STATE) & Layout.THREAD_STATE_MASK;
 }
 
+/** Whether a thread acts in a slot with this state word: its own, or one in the name of the dead. */
+export function isInUse(word: number): boolean {
+  const state = word & Layout.THREAD_STATE_MASK;
+  return state === Layout.THREAD_LIVE || state === Layout.THREAD_ADOPTED;
+}
+
 /** The OS thread that a slot belongs to, 0 = unknown. */
 export function osThreadOf(words: Int32Array, slotAddress: WordAddress): number {
   return Atomics.load(words, slotAddress + Layout.THREAD_STATE) >>> Layout.THREAD_STATE_BITS;

@@ -4,7 +4,7 @@
  */
 import { Layout, type WordAddress } from '../memory/layout.js';
 import type { Memory } from '../memory/reservation.js';
-import { isSlotGone, osThreadOf, threadSlotAddress } from '../memory/threads.js';
+import { isInUse, isSlotGone, osThreadOf, threadSlotAddress } from '../memory/threads.js';
 import { isRepairerGone } from './repairer.js';
 
 /** Longer than a living thread takes from claiming a slot to saying who it is, and than the operating system lists a dead one, ms. */
@@ -38,12 +38,13 @@ export const NOBODY = new Departed(0, new Set());
 export function departed(memory: Memory, thread: number): Departed {
   const { words } = memory;
   const listed = new Set<number>();
+  if (thread <= 0) return new Departed(thread, listed);
   for (let slot = 0; slot < memory.maxThreads; slot++) {
     const address = threadSlotAddress(memory, slot);
     const state = Atomics.load(words, address + Layout.THREAD_STATE);
     // Whoever is taking over the slot of the dead at this moment has not said who it is: what stands there names the dead, beside the OS thread of the living.
     const isNamed = Atomics.load(words, address + Layout.THREAD_OS_START_LOW) !== 0;
-    if (thread <= 0 || !isInUse(state) || !isNamed || words[address + Layout.THREAD_NODE_ID] !== thread) continue;
+    if (!isInUse(state) || !isNamed || words[address + Layout.THREAD_NODE_ID] !== thread) continue;
     // If it is gone there, its id may be somebody else's already.
     if (isSlotGone(words, address) || Atomics.load(words, address + Layout.THREAD_STATE) !== state) continue;
     listed.add(state >>> Layout.THREAD_STATE_BITS);
@@ -67,9 +68,4 @@ export function awaitClaims(memory: Memory): void {
       Atomics.wait(words, address + Layout.THREAD_STATE, state, LOOK_MILLISECONDS);
     }
   }
-}
-
-function isInUse(word: number): boolean {
-  const state = word & Layout.THREAD_STATE_MASK;
-  return state === Layout.THREAD_LIVE || state === Layout.THREAD_ADOPTED;
 }

@@ -7,7 +7,7 @@ import { threadId } from 'node:worker_threads';
 import { Layout, type ThreadSlot } from '../memory/layout.js';
 import { lockOwner } from '../memory/lock.js';
 import type { Memory } from '../memory/reservation.js';
-import { osThreadOf, type Thread, threadSlotAddress, threadState } from '../memory/threads.js';
+import { isInUse, osThreadOf, type Thread, threadSlotAddress, threadState } from '../memory/threads.js';
 
 /** Owner in the word of a variable's own lock, 0 = nobody. */
 export function variableOwnerIn(word: number): number {
@@ -22,8 +22,7 @@ export function isOwnThread(thread: Thread, slot: ThreadSlot): boolean {
   if (slot === thread.slot) return true;
   const { words } = thread;
   const address = threadSlotAddress(thread.memory, slot);
-  const state = threadState(words, address);
-  return (state === Layout.THREAD_LIVE || state === Layout.THREAD_ADOPTED) && words[address + Layout.THREAD_NODE_ID] === threadId;
+  return isInUse(Atomics.load(words, address + Layout.THREAD_STATE)) && words[address + Layout.THREAD_NODE_ID] === threadId;
 }
 
 /** Why nobody holds a lock with this word, as part of a sentence; undefined if somebody may. */

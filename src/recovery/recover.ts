@@ -18,7 +18,7 @@ import { Layout, type ThreadSlot, type WordAddress } from '../memory/layout.js';
 import { lockOwner } from '../memory/lock.js';
 import { ownOsThread } from '../memory/os-threads.js';
 import type { Memory } from '../memory/reservation.js';
-import { identify, isSlotGone, osThreadOf, stateWord, Thread, threadSlotAddress, threadState } from '../memory/threads.js';
+import { identify, isInUse, isSlotGone, osThreadOf, stateWord, Thread, threadSlotAddress, threadState } from '../memory/threads.js';
 import type { ObjectTable } from '../shadow/objects.js';
 import { awaitClaims, departed, NOBODY } from './departed.js';
 import { type Operation, type Repaired, repairSlot } from './repair.js';
@@ -218,7 +218,7 @@ export class Recovery {
       for (let slot = 0; slot < this.#memory.maxThreads; slot++) {
         const address = this.#address(slot);
         const state = threadState(words, address);
-        if ((state !== Layout.THREAD_LIVE && state !== Layout.THREAD_ADOPTED) || this.#isOurs(slot) || !isDead(address)) continue;
+        if (!isInUse(state) || this.#isOurs(slot) || !isDead(address)) continue;
         const began = performance.now();
         const thread = words[address + Layout.THREAD_NODE_ID]!;
         const repaired = repairSlot(this.#memory, slot, this.#objects);
