@@ -5,7 +5,7 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 
 import { Berth, writeAnswer } from './berth.js';
-import { onStep } from './hook.js';
+import { haltAtSteps, tell } from './halt.js';
 import { operationNamed } from './catalogue.js';
 import { linger, probe } from './operation.js';
 import { type Order } from './order.js';
@@ -15,22 +15,7 @@ const words = new Int32Array((workerData as { readonly berth: SharedArrayBuffer 
 const port = parentPort as unknown as MessagePort;
 let world: World | undefined;
 
-function tell(state: number): void {
-  Atomics.store(words, Berth.STATE, state);
-  Atomics.notify(words, Berth.STATE);
-}
-
-onStep((step) => {
-  if (words[Berth.RECORDING] === 1) words[Berth.HITS + step]!++;
-  if (words[Berth.STEP] !== step || --words[Berth.HIT]! !== 0) return;
-  words[Berth.STEP] = 0;
-  const resumed = Atomics.load(words, Berth.RESUME);
-  tell(Berth.PARKED);
-  if (words[Berth.FATE] === Berth.FATE_EXIT) process.exit(3);
-  if (words[Berth.FATE] === Berth.FATE_THROW) throw new Error('an error that nobody catches');
-  while (Atomics.load(words, Berth.RESUME) === resumed) Atomics.wait(words, Berth.RESUME, resumed);
-  tell(Berth.RUNNING);
-});
+haltAtSteps(words);
 
 /** Only what takes turns of the event loop returns a promise. */
 function obey(order: Order): string | Promise<string> {
@@ -62,18 +47,18 @@ function obey(order: Order): string | Promise<string> {
 
 async function serve(): Promise<never> {
   for (let seen = 0; ; seen++) {
-    if (seen === 0) tell(Berth.READY);
+    if (seen === 0) tell(words, Berth.READY);
     while (Atomics.load(words, Berth.ORDER) === seen) Atomics.wait(words, Berth.ORDER, seen);
-    tell(Berth.RUNNING);
+    tell(words, Berth.RUNNING);
     const received = receiveMessageOnPort(port) as { readonly message: Order };
     try {
       const answer = obey(received.message);
       writeAnswer(words, typeof answer === 'string' ? answer : await answer);
-      tell(Berth.DONE);
+      tell(words, Berth.DONE);
     } catch (error) {
       if (words[Berth.FATE] === Berth.FATE_THROW) throw error;
       writeAnswer(words, error instanceof Error ? (error.stack ?? error.message) : String(error));
-      tell(Berth.FAILED);
+      tell(words, Berth.FAILED);
     }
   }
 }

@@ -10,29 +10,14 @@ import type { StoreHandle } from '../../src/memory/reservation.js';
 import { PatchCoordinator } from '../../src/pool/coordinator.js';
 import { ShadowStore } from '../../src/shadow/store.js';
 import { Berth, writeAnswer } from './berth.js';
-import { onStep } from './hook.js';
+import { haltAtSteps, tell } from './halt.js';
 import { patchOperationNamed } from './operations-patch.js';
 import { Deck, type Sailor, type SailorOrder } from './patch-operation.js';
 import { PATCHES } from './patches.js';
 
 const words = new Int32Array((workerData as { readonly berth: SharedArrayBuffer }).berth);
 
-function tell(state: number): void {
-  Atomics.store(words, Berth.STATE, state);
-  Atomics.notify(words, Berth.STATE);
-}
-
-onStep((step) => {
-  if (words[Berth.RECORDING] === 1) words[Berth.HITS + step]!++;
-  if (words[Berth.STEP] !== step || --words[Berth.HIT]! !== 0) return;
-  words[Berth.STEP] = 0;
-  const state = Atomics.load(words, Berth.STATE);
-  const resumed = Atomics.load(words, Berth.RESUME);
-  tell(Berth.PARKED);
-  if (words[Berth.FATE] === Berth.FATE_EXIT) process.exit(3);
-  while (Atomics.load(words, Berth.RESUME) === resumed) Atomics.wait(words, Berth.RESUME, resumed);
-  tell(state); // it may have had nothing to do but to follow
-});
+haltAtSteps(words);
 
 class Hand implements Sailor {
   readonly deck: Int32Array;
@@ -110,16 +95,16 @@ async function obey(order: SailorOrder): Promise<string> {
 
 const port = parentPort!;
 port.on('message', (order: SailorOrder) => {
-  tell(Berth.RUNNING);
+  tell(words, Berth.RUNNING);
   obey(order).then(
     (answer) => {
       writeAnswer(words, answer);
-      tell(Berth.DONE);
+      tell(words, Berth.DONE);
     },
     (error: unknown) => {
       writeAnswer(words, error instanceof Error ? (error.stack ?? error.message) : String(error));
-      tell(Berth.FAILED);
+      tell(words, Berth.FAILED);
     },
   );
 });
-tell(Berth.READY);
+tell(words, Berth.READY);
