@@ -5,9 +5,9 @@
  */
 
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
 import { describe, ShadowError } from '../errors.js';
 import { type DistributionName, DISTRIBUTIONS } from './distribution.js';
+import { parseStrictly } from './strict.js';
 import type { TraceColumns } from './trace.js';
 import { type WorkloadName, WORKLOADS } from './workload.js';
 
@@ -71,7 +71,7 @@ type Values = { readonly [name in OptionName]?: string | boolean | undefined };
 
 /** 'help' when help was asked for. `randomSeed` is used where no --seed is given. */
 export function parseOptions(args: readonly string[], randomSeed: number): Options | 'help' {
-  const values = parseValues(args);
+  const values = parseStrictly(args, DEFINITIONS);
   if (values.help === true) return 'help';
   const input = parseInput(values);
   return {
@@ -85,15 +85,6 @@ export function parseOptions(args: readonly string[], randomSeed: number): Optio
     json: text(values, 'json'),
     sabotage: oneOf(values, 'sabotage', SABOTAGES),
   };
-}
-
-function parseValues(args: readonly string[]): Values {
-  try {
-    return parseArgs({ args: [...args], options: DEFINITIONS, strict: true, allowPositionals: false }).values;
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    throw new ShadowError('ERR_CLI_OPTION', `${error.message.replace(/\.$/, '')}; --help lists all options`, { cause: error });
-  }
 }
 
 function parseInput(values: Values): InputOptions {

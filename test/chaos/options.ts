@@ -2,8 +2,8 @@
  * The command line of the random kills: every option checked, defaults filled in. Each refusal is ERR_CLI_OPTION and names the option, the value and the rule.
  */
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
 
+import { parseStrictly } from '../../src/cli/strict.js';
 import { ShadowError } from '../../src/errors.js';
 
 export interface ChaosOptions {
@@ -51,7 +51,7 @@ export const HELP = `npm run chaos -- [options]: kills threads while they work o
 
 /** 'help' when help was asked for. `randomSeed` is used where no --seed is given. @throws ERR_CLI_OPTION */
 export function parseChaosOptions(args: readonly string[], randomSeed: number, kinds: readonly string[]): ChaosOptions | 'help' {
-  const values = parse(args);
+  const values = parseStrictly(args, DEFINITIONS);
   if (values.help === true) return 'help';
   const seconds = number('seconds', values.seconds, 1, 604_800);
   const kills = whole('kills', values.kills, 1, 10_000_000);
@@ -71,21 +71,6 @@ export function parseChaosOptions(args: readonly string[], randomSeed: number, k
   };
 }
 
-type Values = { readonly [name in Exclude<keyof typeof DEFINITIONS, 'steps' | 'mutations' | 'help'>]?: string } & {
-  readonly steps?: boolean;
-  readonly mutations?: boolean;
-  readonly help?: boolean;
-};
-
-function parse(args: readonly string[]): Values {
-  try {
-    return parseArgs({ args: [...args], options: DEFINITIONS, strict: true, allowPositionals: false }).values;
-  } catch (cause) {
-    if (!(cause instanceof TypeError)) throw cause;
-    throw refused(`${cause.message.replace(/\.$/, '')}; --help lists all options`, cause);
-  }
-}
-
 function whole(name: string, text: string | undefined, least: number, most: number): number | undefined {
   const value = number(name, text, least, most);
   if (value !== undefined && !Number.isInteger(value)) throw refused(`--${name} ${text}: give a whole number from ${least} to ${most}`);
@@ -99,6 +84,6 @@ function number(name: string, text: string | undefined, least: number, most: num
   throw refused(`--${name} ${text}: give a number from ${least} to ${most}`);
 }
 
-function refused(why: string, cause?: unknown): ShadowError {
-  return new ShadowError('ERR_CLI_OPTION', why, { cause });
+function refused(why: string): ShadowError {
+  return new ShadowError('ERR_CLI_OPTION', why);
 }

@@ -2,7 +2,7 @@
  * The command line of `npm run linearizability`: every option checked, defaults filled in. Each refusal is ERR_CLI_OPTION and names the option, the value, the
  * rule and the way out; nothing has run by then. Imports errors, faults, plan.
  */
-import { parseArgs } from 'node:util';
+import { parseStrictly } from '../../src/cli/strict.js';
 import { describe, ShadowError } from '../../src/errors.js';
 import { FAULT_NAMES, type FaultName } from './faults.js';
 import { PROFILE_NAMES, type ProfileName } from './plan.js';
@@ -48,7 +48,7 @@ type Values = { readonly [name in keyof typeof DEFINITIONS]?: string | boolean |
 
 /** 'help' when help was asked for. `randomSeed` is used where no --seed is given. @throws ERR_CLI_OPTION */
 export function parseOptions(args: readonly string[], randomSeed: number): Options | 'help' {
-  const values = parseValues(args);
+  const values = parseStrictly(args, DEFINITIONS);
   if (values.help === true) return 'help';
   const seconds = wholeNumber(values, 'seconds', 1, 604_800);
   return {
@@ -59,15 +59,6 @@ export function parseOptions(args: readonly string[], randomSeed: number): Optio
     fault: oneOf(values, 'fault', FAULT_NAMES),
     profile: oneOf(values, 'profile', PROFILE_NAMES),
   };
-}
-
-function parseValues(args: readonly string[]): Values {
-  try {
-    return parseArgs({ args: [...args], options: DEFINITIONS, strict: true, allowPositionals: false }).values;
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    throw new ShadowError('ERR_CLI_OPTION', `${error.message.replace(/\.$/, '')}; --help lists all options`, { cause: error });
-  }
 }
 
 function wholeNumber(values: Values, name: keyof Values, least: number, most: number): number | undefined {
