@@ -4,7 +4,8 @@
  */
 import { quotients, summarize, type Summary } from './statistics.js';
 
-export type Unit = 'ns/op' | 'ms' | 'Mops/s' | 'bytes/variable';
+/** Of 'ns/op' the ratio compares throughputs; of all others it is ours ÷ the reference's. */
+export type Unit = 'ns/op' | 'ns' | 'µs' | 'ms' | 'Mops/s' | 'M/s' | 'share' | 'bytes/variable';
 
 /** How long and how often a case is measured. */
 export interface Settings {
@@ -46,9 +47,10 @@ export interface Figure {
   readonly variables: number;
   readonly unit: Unit;
   readonly ours: Side;
-  readonly reference: Side;
-  /** Throughput of ours ÷ throughput of the reference, round by round; for bytes and ms: ours ÷ the reference's. */
-  readonly ratio: Summary;
+  /** null where nothing else does the like. */
+  readonly reference: Side | null;
+  /** Round by round: see Unit. */
+  readonly ratio: Summary | null;
   readonly bar: Bar | null;
   /** Whether the bar is met; null without a bar. */
   readonly pass: boolean | null;
@@ -59,19 +61,16 @@ export interface Measured {
   readonly rounds: readonly number[];
 }
 
-/** Puts ours beside its reference, round by round, and holds the result against the bar. */
+/** Puts ours beside its reference, if there is one, round by round, and holds the result against the bar. */
 export function createFigure(
   spec: Pick<CaseSpec, 'suite' | 'name' | 'keys' | 'variables'>,
   unit: Unit,
   ours: Measured,
-  reference: Measured,
+  reference: Measured | null,
   bar: Bar | null,
 ): Figure {
-  // Fewer nanoseconds are more throughput; rates and bytes are compared as they are.
-  const ratio = summarize(unit === 'ns/op' ? quotients(reference.rounds, ours.rounds) : quotients(ours.rounds, reference.rounds));
   const summary = summarize(ours.rounds);
-  const difference = summarize(ours.rounds.map((round, index) => round - reference.rounds[index]!));
-  const held = { ratio, ours: summary, difference };
+  const ratio = reference === null ? null : summarize(compare(unit, ours, reference));
   return {
     suite: spec.suite,
     name: spec.name,
@@ -79,11 +78,23 @@ export function createFigure(
     variables: spec.variables,
     unit,
     ours: { label: ours.label, summary },
-    reference: { label: reference.label, summary: summarize(reference.rounds) },
+    reference: reference === null ? null : { label: reference.label, summary: summarize(reference.rounds) },
     ratio,
     bar,
-    pass: bar === null ? null : meets(bar, held[bar.on].median),
+    pass: bar === null ? null : meets(bar, medianOf(bar.on, ours, reference, ratio)),
   };
+}
+
+/** Fewer nanoseconds are more throughput; everything else is compared as it is. */
+function compare(unit: Unit, ours: Measured, reference: Measured): number[] {
+  return unit === 'ns/op' ? quotients(reference.rounds, ours.rounds) : quotients(ours.rounds, reference.rounds);
+}
+
+function medianOf(on: Bar['on'], ours: Measured, reference: Measured | null, ratio: Summary | null): number {
+  if (on === 'ours') return summarize(ours.rounds).median;
+  if (reference === null || ratio === null) throw new TypeError(`a bar on the ${on} needs a reference`);
+  if (on === 'ratio') return ratio.median;
+  return summarize(ours.rounds.map((round, index) => round - reference.rounds[index]!)).median;
 }
 
 function meets(bar: Bar, value: number): boolean {

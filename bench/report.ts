@@ -34,9 +34,14 @@ const COLUMNS: readonly Column[] = [
   { title: 'keys', width: 6, text: (figure) => figure.keys },
   { title: 'variables', width: 9, right: true, text: (figure) => figure.variables.toLocaleString('en') },
   { title: 'ours', width: 30, right: true, text: (figure) => side(figure.ours.label, figure.ours.summary) },
-  { title: 'reference', width: 30, right: true, text: (figure) => side(figure.reference.label, figure.reference.summary) },
-  { title: 'ratio', width: 6, right: true, text: (figure) => figure.ratio.median.toFixed(2) },
-  { title: 'quartiles', width: 12, right: true, text: (figure) => span(figure.ratio.lowerQuartile, figure.ratio.upperQuartile) },
+  {
+    title: 'reference',
+    width: 30,
+    right: true,
+    text: (figure) => (figure.reference === null ? '' : side(figure.reference.label, figure.reference.summary)),
+  },
+  { title: 'ratio', width: 6, right: true, text: (figure) => figure.ratio?.median.toFixed(2) ?? '' },
+  { title: 'quartiles', width: 12, right: true, text: quartiles },
   { title: 'bar', width: 8, right: true, text: bar },
   { title: '', width: 4, text: (figure) => (figure.pass === null ? '' : figure.pass ? 'pass' : 'FAIL') },
 ];
@@ -70,6 +75,12 @@ function side(label: string, summary: Summary): string {
 
 function span(low: number, high: number): string {
   return low === high ? '' : `${number(low)}–${number(high)}`;
+}
+
+/** Of the ratio, or of ours where that is all there is. */
+function quartiles({ ratio, ours }: Figure): string {
+  const { lowerQuartile, upperQuartile } = ratio ?? ours.summary;
+  return span(lowerQuartile, upperQuartile);
 }
 
 function bar(figure: Figure): string {

@@ -41,7 +41,8 @@ test('a quick run writes machine, versions, command and every round beside its r
     ['get cursor hit dense', 'get cursor hit sparse'],
   );
   for (const { ours, reference, ratio } of written.figures) {
-    assert.equal(ratio.rounds.length, 3);
+    assert.equal(ratio?.rounds.length, 3);
+    assert.ok(reference !== null);
     for (const { summary } of [ours, reference]) {
       assert.equal(summary.rounds.length, 3);
       assert.ok(summary.min > 0 && summary.min <= summary.median && summary.median <= summary.max);
