@@ -295,8 +295,8 @@ export const enum Layout {
   BUCKET_ENTRIES = 7,
   PREFERENCES = 6, // pairs of neighbouring entries, of which the hash prefers one
   FIRST_BUCKETS = 2048, // 2 ** TYPE_SLOT_BITS: see above
-  /** A split follows when the variables per bucket, over all buckets, exceed this; measured in bench/, see docs of table/grow.ts. */
-  LOAD_FACTOR = 3.75,
+  /** A split follows when the variables per bucket, over all buckets, exceed this: with more, fewer stand where their hash prefers; with fewer, lines cost memory. */
+  LOAD_FACTOR = 3.125,
 
   // --- Blocks -----------------------------------------------------------------------------------------------------------------------
   /** A block: identity, generation, lock, then the data, 8-byte aligned. */

@@ -39,6 +39,12 @@ const hash = hashObject;
 const identity = identityOf;
 const upper = objectHigh;
 
+const TWO_32 = 2 ** 32;
+/** A power of two: multiplying by it is exact. */
+const INVERSE_OF_2_32 = 2 ** -32;
+/** The upper half of the first number that is not the user's own. */
+const NAMES_HIGH = Layout.FIRST_NAME_HANDLE / TWO_32;
+
 /** Whether a parent is a number of the user's own, above the small ones that were tried before. */
 function isPlainNumber(obj: Parent): obj is number {
   return typeof obj === 'number' && obj >= 0 && obj < Layout.FIRST_NAME_HANDLE && Math.floor(obj) === obj;
@@ -95,23 +101,46 @@ function getter(binding: Binding, locate: (obj: Parent) => WordAddress, TypedVie
 }
 
 function cursorClass(binding: Binding, locate: (obj: Parent) => WordAddress): CursorConstructor {
-  const { words, thread, lastBlock } = binding;
+  const { words, thread, buckets, lastBlock } = binding;
   class TypedCursor extends Cursor {
+    /**
+     * The common case calls nothing and stores what it found in one place, whatever the parent: the binding is up to date, the thread is inside its epoch, and the
+     * variable stands where its hash prefers. Everything else is left to findAnywhere.
+     */
     override find(obj: Parent): boolean {
-      this.$block = 0; // on no variable, also if the parent is refused
-      this.$interval = -1;
-      let block = locate(obj);
-      if (block === 0) {
-        block = binding.late(obj);
-        if (block === 0) return false;
+      if (words[Layout.TYPE_EPOCH] === binding.epoch && thread.interval !== 0 && typeof obj === 'number') {
+        let block = 0;
+        const low = obj | 0;
+        if (low === obj && low >= 0) {
+          block = find(words, buckets, low, binding.slot, hash(low, 0));
+        } else {
+          const high = (obj * INVERSE_OF_2_32) | 0;
+          // Equal only if it is whole and neither half was cut off.
+          if (high * TWO_32 + (low >>> 0) === obj && high >>> 0 < NAMES_HIGH) {
+            block = find(words, buckets, low, identity(high, binding.slot), hash(low, high));
+          }
+        }
+        if (block !== 0 && block <= lastBlock) {
+          this.$block = block;
+          this.$interval = thread.interval;
+          this.$generation = words[(block + Layout.BLOCK_GENERATION) | 0]!;
+          return true;
+        }
       }
-      if (block > lastBlock) refuseBlock(block);
-      this.$block = block;
-      this.$interval = thread.interval;
-      this.$generation = words[(block + Layout.BLOCK_GENERATION) | 0]!;
-      return true;
+      return findAnywhere(this, obj);
     }
   }
+  const findAnywhere = (cursor: TypedCursor, obj: Parent): boolean => {
+    cursor.$block = 0; // on no variable, also if the parent is refused
+    cursor.$interval = -1;
+    const block = locate(obj) || binding.late(obj);
+    if (block === 0) return false;
+    if (block > lastBlock) refuseBlock(block);
+    cursor.$block = block;
+    cursor.$interval = thread.interval;
+    cursor.$generation = words[(block + Layout.BLOCK_GENERATION) | 0]!;
+    return true;
+  };
   if (binding.type.fields.length === 0) copyMethods(TypedCursor.prototype, RawView.prototype);
   addAccessors(TypedCursor.prototype, binding);
   return TypedCursor;

@@ -20,14 +20,14 @@ const LOADS_IN_ORDER = STRONGLY_ORDERED;
 const bucketOf = bucketIndex;
 
 /**
- * The block of <object, type slot>, or 0. `identity` holds the upper half of the object and the type slot; `hash` is of the object.
+ * The block of <object, type slot>, or 0 if there is none. `identity` holds the upper half of the object and the type slot; `hash` is of the object.
  *
  * Small enough to be inlined: this part looks at the two entries that the hash prefers (hash.ts), where nearly all variables stand. All index arithmetic
- * ends in `| 0`, which spares the overflow checks.
+ * ends in `| 0`, which spares the overflow checks: how many look-ups the processor keeps under way while it waits for memory depends on how few instructions one
+ * takes.
  */
 export function findBlock(words: Int32Array, buckets: WordAddress, low: number, identity: number, hash: number): WordAddress {
-  const count = words[Layout.BUCKET_COUNT]!;
-  const line = (buckets + (bucketOf(hash, count) << Layout.BUCKET_SHIFT)) | 0;
+  const line = (buckets + (bucketOf(hash, words[Layout.BUCKET_COUNT]!) << Layout.BUCKET_SHIFT)) | 0;
   const key = (hash & ~Layout.TYPE_SLOT_MASK) | (identity & Layout.TYPE_SLOT_MASK);
   let entry = (line + Layout.BUCKET_KEYS + (((hash >>> 24) * Layout.PREFERENCES) >>> 8)) | 0;
   // One further if the second preference fits: clz32 is 32 for equal words and less for any others.
@@ -36,7 +36,7 @@ export function findBlock(words: Int32Array, buckets: WordAddress, low: number, 
     const block = words[(entry + Layout.BUCKET_ENTRIES) | 0]! | 0;
     if (block !== 0 && words[block] === low && words[(block + Layout.BLOCK_IDENTITY) | 0] === identity) return block;
   }
-  return findAnywhere(words, buckets, low, identity, hash, line, count);
+  return findAnywhere(words, buckets, low, identity, hash) | 0;
 }
 
 /**
@@ -46,15 +46,9 @@ export function findBlock(words: Int32Array, buckets: WordAddress, low: number, 
  * next look-up while this one waits for memory. Written out here on purpose: it makes this function too large to be inlined into every caller of findBlock,
  * where it would crowd out what matters.
  */
-function findAnywhere(
-  words: Int32Array,
-  buckets: WordAddress,
-  low: number,
-  identity: number,
-  hash: number,
-  primary: WordAddress,
-  countSeen: number,
-): WordAddress {
+function findAnywhere(words: Int32Array, buckets: WordAddress, low: number, identity: number, hash: number): WordAddress {
+  const countSeen = words[Layout.BUCKET_COUNT]!;
+  const primary = (buckets + (bucketOf(hash, countSeen) << Layout.BUCKET_SHIFT)) | 0;
   const key = (hash & ~Layout.TYPE_SLOT_MASK) | (identity & Layout.TYPE_SLOT_MASK);
   // Bit 5 + i is set when key i fits.
   const fits =
