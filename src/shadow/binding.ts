@@ -48,6 +48,7 @@ export class Binding {
   readonly View: Access['View'];
   readonly Cursor: Access['Cursor'];
   readonly get: Access['get'];
+  readonly getMany: Access['getMany'];
   readonly has: Access['has'];
 
   constructor(bindings: Bindings, type: AnyShadowType) {
@@ -62,10 +63,11 @@ export class Binding {
     this.sizeClass = classOfDataBytes(type.size);
     this.dataWords = ((type.size + 7) >>> 3) * 2;
     this.lastBlock = memory.words.length - Layout.BLOCK_DATA - this.dataWords;
-    const { View: TypedView, Cursor: TypedCursor, get, has } = makeAccess(this);
+    const { View: TypedView, Cursor: TypedCursor, get, getMany, has } = makeAccess(this);
     this.View = TypedView;
     this.Cursor = TypedCursor;
     this.get = get;
+    this.getMany = getMany;
     this.has = has;
   }
 

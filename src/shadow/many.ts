@@ -1,74 +1,140 @@
 /**
- * Owns staged look-ups: several at once, each stage of all before the next stage of any, so that the processor fetches their cache lines side by
- * side. Reads what find.ts reads, and leaves every answer but the common hit to it. Imports memory, table, variables.
+ * Owns staged look-ups: several at once, each stage of all before the next stage of any, so that the processor fetches their cache lines side by side instead of
+ * one after the other. Reads what find.ts reads, and leaves every answer but the common hit to `get`. Imports memory, table, binding.
  */
-import { Layout } from '../memory/layout.js';
-import { bucketAddress, bucketIndex, hashObject, identityOf, keyOf, objectHigh } from '../table/hash.js';
+import { Layout, type WordAddress } from '../memory/layout.js';
+import { bucketIndex, hashObject, identityOf, keyOf, objectHigh, preferredEntry } from '../table/hash.js';
 import type { Binding } from './binding.js';
 import type { Parent } from './objects.js';
-import type { Variables } from './variables.js';
 import type { View } from './view.js';
+import type { ViewConstructor } from './view-classes.js';
 
+/** Look-ups under way at once: more than any processor fetches lines at once, and few enough that what is fetched first is still there at the end. */
 const STAGE = 32;
-const objects = new Float64Array(STAGE);
-const hashes = new Int32Array(STAGE);
+// What is known of each look-up of a stage. Numbers that no table has to be asked for; all others are left to `get`.
+const lows = new Int32Array(STAGE);
+const identities = new Int32Array(STAGE);
+const keys = new Int32Array(STAGE);
 const lines = new Int32Array(STAGE);
-const candidates = new Int32Array(STAGE);
+const blocks = new Int32Array(STAGE);
+const touched = new Int32Array(STAGE);
+const NONE: readonly number[] = [];
 
-/** The views of many parents, undefined where there is no variable. The caller has entered the grace epoch. */
-export function getMany(variables: Variables, binding: Binding, parents: readonly Parent[]): (View | undefined)[] {
-  const views: (View | undefined)[] = [];
-  for (let start = 0; start < parents.length; start += STAGE) {
-    const count = Math.min(STAGE, parents.length - start);
-    // A copy: reading an element may run code of the user's, which may come here again.
-    const copy = parents.slice(start, start + count);
-    locate(variables, binding, copy);
+// Local constants are folded into the compiled code, as in view-classes.ts.
+const hash = hashObject;
+const identity = identityOf;
+const upper = objectHigh;
+const index = bucketIndex;
+const keyFor = keyOf;
+const preferred = preferredEntry;
+
+const TWO_32 = 2 ** 32;
+/** Upper half of the first number that is not the user's own. */
+const NAMES_HIGH = Layout.FIRST_NAME_HANDLE / TWO_32;
+
+/** The views of many parents of one type in one attached store, undefined where there is no variable. */
+export type GetMany = (parents: readonly Parent[]) => (View | undefined)[];
+
+export function manyGetter(binding: Binding, TypedView: ViewConstructor, get: (parent: Parent) => View | undefined): GetMany {
+  const { words, thread, buckets, lastBlock } = binding;
+  /** Reading an element, and migrating, may run code of the user's, which may come here again: the arrays above serve one call at a time. */
+  let staging = false;
+
+  /** Stage one: which bucket each variable stands in. Touches no memory but the number of buckets. */
+  const place = (parents: readonly Parent[], start: number, count: number): void => {
+    const { slot } = binding;
+    const bucketCount = words[Layout.BUCKET_COUNT]!;
     for (let i = 0; i < count; i++) {
-      const object = objects[i]!;
-      if (object < 0) views.push(undefined);
-      else if (isHit(variables, binding, i)) views.push(binding.view(candidates[i]!));
-      else views.push(variables.view(binding, object)); // overflow line, split under way, or a miss: find.ts knows
+      const parent = parents[start + i];
+      let low = 0;
+      let high = 0;
+      let identified = Layout.TYPE_SLOT_DEAD; // of no block in the table: for what is not a whole number of the user's own
+      if (typeof parent === 'number') {
+        low = parent | 0;
+        if (low === parent && low >= 0) {
+          identified = slot;
+        } else {
+          high = upper(parent);
+          if (high * TWO_32 + (low >>> 0) === parent && high >>> 0 < NAMES_HIGH) identified = identity(high, slot);
+        }
+      }
+      const hashed = hash(low, high);
+      lows[i] = low;
+      identities[i] = identified;
+      keys[i] = keyFor(hashed, slot);
+      lines[i] = (buckets + (index(hashed, bucketCount) << Layout.BUCKET_SHIFT)) | 0;
     }
-    // Afterwards: migrating runs code of the user's, which may come here again.
-    if (!binding.exhaustive) copy.forEach((parent, i) => (views[start + i] ??= binding.get(parent)));
-  }
-  return views;
+  };
+
+  /**
+   * Fetches the lines at so many addresses and does nothing with them: in a loop this small all of them are on their way at once, while one that compares has two or three under
+   * way at a time. What it returns keeps the compiler from dropping the loads.
+   */
+  const fetch = (addresses: Int32Array, count: number): number => {
+    let touched = 0;
+    for (let i = 0; i < count; i++) touched |= words[addresses[i]!]!;
+    return touched;
+  };
+
+  /** Stage two: the block of the entry whose key fits, or 0. The lines are there by now: a mispredicted branch costs no waiting for memory. */
+  const choose = (count: number): void => {
+    for (let i = 0; i < count; i++) {
+      const key = keys[i]!;
+      const line = lines[i]!;
+      let entry = (line + Layout.BUCKET_KEYS + preferred(key)) | 0;
+      entry = (entry + (Math.clz32(words[(entry + 1) | 0]! ^ key) >>> 5)) | 0;
+      const block = words[entry] === key ? words[(entry + Layout.BUCKET_ENTRIES) | 0]! : anyBlock(words, line, key);
+      blocks[i] = block > lastBlock ? 0 : block;
+    }
+  };
+
+  /** Stage three: the block's own identity decides, as in every look-up. Adds the views; returns which are left over, in an array of its own since `get` may come here again. */
+  const judge = (views: (View | undefined)[], count: number): readonly number[] => {
+    let left: number[] | undefined;
+    for (let i = 0; i < count; i++) {
+      const block: WordAddress = blocks[i]!;
+      if (block !== 0 && words[block] === lows[i] && words[(block + Layout.BLOCK_IDENTITY) | 0] === identities[i]) {
+        views.push(new TypedView(block, thread.interval, words[(block + Layout.BLOCK_GENERATION) | 0]!));
+      } else {
+        views.push(undefined);
+        if (left === undefined) left = [i];
+        else left.push(i);
+      }
+    }
+    return left ?? NONE;
+  };
+
+  const look = (views: (View | undefined)[], parents: readonly Parent[], start: number, count: number): readonly number[] => {
+    staging = true;
+    try {
+      if (thread.interval === 0 || words[Layout.TYPE_EPOCH] !== binding.epoch) binding.refresh();
+      place(parents, start, count);
+      touched[0] = fetch(lines, count);
+      choose(count);
+      touched[0] = fetch(blocks, count);
+      return judge(views, count);
+    } finally {
+      staging = false;
+    }
+  };
+
+  return (parents) => {
+    if (staging) return Array.from(parents, (parent) => get(parent));
+    const views: (View | undefined)[] = [];
+    for (let start = 0; start < parents.length; start += STAGE) {
+      const left = look(views, parents, start, Math.min(STAGE, parents.length - start));
+      // Overflow line, split under way, another kind of parent, an older version, or a miss. Afterwards, since it may run code of the user's.
+      for (let i = 0; i < left.length; i++) views[start + left[i]!] = get(parents[start + left[i]!]!);
+    }
+    return views;
+  };
 }
 
-/** Stages one and two: hashes and bucket lines, then the first entry of each primary line whose key fits. */
-function locate(variables: Variables, binding: Binding, parents: readonly Parent[]): void {
-  const count = parents.length;
-  const { words, buckets } = variables.table;
-  const bucketCount = words[Layout.BUCKET_COUNT]!;
-  for (let i = 0; i < count; i++) {
-    const parent = parents[i]!;
-    const object = typeof parent === 'number' && (parent | 0) === parent && parent >= 0 ? parent : binding.objects.find(parent);
-    objects[i] = object;
-    const hash = hashObject(object | 0, objectHigh(object));
-    hashes[i] = hash;
-    lines[i] = bucketAddress(buckets, bucketIndex(hash, bucketCount));
+/** The block of an entry of a line whose key fits, wherever it stands; 0 if there is none. */
+function anyBlock(words: Int32Array, line: WordAddress, key: number): WordAddress {
+  const end = line + Layout.BUCKET_KEYS + Layout.BUCKET_ENTRIES;
+  for (let entry = line + Layout.BUCKET_KEYS; entry < end; entry++) {
+    if (words[entry] === key) return words[entry + Layout.BUCKET_ENTRIES]!;
   }
-  for (let i = 0; i < count; i++) {
-    const key = keyOf(hashes[i]!, binding.slot);
-    const first = lines[i]! + Layout.BUCKET_KEYS;
-    let block = 0;
-    for (let entry = first; entry < first + Layout.BUCKET_ENTRIES; entry++) {
-      if (words[entry] !== key) continue;
-      block = words[entry + Layout.BUCKET_BLOCKS - Layout.BUCKET_KEYS]!;
-      if (block !== 0) break;
-    }
-    candidates[i] = block;
-  }
-}
-
-/** Stage three: the block's own identity decides, as in every look-up. */
-function isHit(variables: Variables, binding: Binding, i: number): boolean {
-  const { words } = variables.table;
-  const object = objects[i]!;
-  const block = candidates[i]!;
-  return (
-    block !== 0 &&
-    words[block + Layout.BLOCK_OBJECT_LOW] === (object | 0) &&
-    words[block + Layout.BLOCK_IDENTITY] === identityOf(objectHigh(object), binding.slot)
-  );
+  return 0;
 }

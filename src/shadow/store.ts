@@ -25,7 +25,6 @@ import type { Binding } from './binding.js';
 import { Bindings } from './bindings.js';
 import { settleCounters } from './counters.js';
 import type { Fields } from './fields.js';
-import { getMany } from './many.js';
 import { Migrator } from './migrator.js';
 import { hashName, type NameHash } from './names.js';
 import { ObjectTable, type Parent } from './objects.js';
@@ -212,7 +211,7 @@ export class ShadowStore {
   getMany<F extends Fields, D>(objs: readonly Parent[], type: ShadowType<F, D>): (ViewOf<F> | undefined)[] {
     if (!Array.isArray(objs)) throw new ShadowError('ERR_SHADOW_OPTION', `getMany takes an array of parents, not ${describe(objs)}`);
     const binding = this.#bind(type);
-    return getMany(this.#variables, binding, objs) as unknown as (ViewOf<F> | undefined)[];
+    return binding.getMany(objs) as unknown as (ViewOf<F> | undefined)[];
   }
 
   /**

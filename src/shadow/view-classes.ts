@@ -10,6 +10,7 @@ import { type Binding, refuseBlock } from './binding.js';
 import { Cursor } from './cursor.js';
 import { fieldAccess } from './field-access.js';
 import type { Fields, FieldValues } from './fields.js';
+import { type GetMany, manyGetter } from './many.js';
 import type { Parent } from './objects.js';
 import { RawView } from './raw-view.js';
 import type { RawFields } from './type.js';
@@ -29,6 +30,7 @@ export interface Access {
   readonly Cursor: CursorConstructor;
   /** The view of a parent's variable. */
   readonly get: (obj: Parent) => View | undefined;
+  readonly getMany: GetMany;
   /** Whether a parent has a variable, be it in an older version. */
   readonly has: (obj: Parent) => boolean;
 }
@@ -53,10 +55,12 @@ function isPlainNumber(obj: Parent): obj is number {
 export function makeAccess(binding: Binding): Access {
   const TypedView = viewClass(binding);
   const locate = locator(binding);
+  const get = getter(binding, locate, TypedView);
   return {
     View: TypedView,
     Cursor: cursorClass(binding, locate),
-    get: getter(binding, locate, TypedView),
+    get,
+    getMany: manyGetter(binding, TypedView, get),
     has: (obj) => locate(obj) !== 0 || binding.lingers(obj),
   };
 }

@@ -14,6 +14,9 @@ import { settled } from './settled.js';
 import { beforeAtomic, beforeRead } from './staged.js';
 
 /** Two attachments of one store: `store` plays the coordinator, `other` a worker. */
+/** Variables beyond which the first bucket is split. */
+const FULL = Layout.FIRST_BUCKETS * Layout.LOAD_FACTOR;
+
 function pair(context: TestContext, types: readonly AnyShadowType[] = [], colliding = false): { store: ShadowStore; other: ShadowStore } {
   const options: StoreOptions = { maxBytes: 2 ** 24, types };
   const store = colliding ? ShadowStore.$createWithNameHash(options, collidingHash) : ShadowStore.create(options);
@@ -181,7 +184,7 @@ void describe('staged interleavings: walks', () => {
 
 void describe('staged interleavings: growth', () => {
   const type = defineShadowType({ id: 0x238, fields: { value: 'f64' } });
-  const first = 7600; // no bucket is split before there are 7680
+  const first = FULL - 80;
 
   test('a look-up finds what is there, wherever on its way it is overtaken by a split', (context) => {
     const { store } = pair(context, [type]);
@@ -267,7 +270,7 @@ void describe('staged interleavings: walks and splits', () => {
     const type = defineShadowType({ id: 0x239, fields: { value: 'f64' } });
     const { store, other } = pair(context, [type]);
     let next = 0;
-    for (; next < 7600; next++) store.alloc(next, type);
+    for (; next < FULL - 80; next++) store.alloc(next, type);
     const { words } = store.internals;
     const { store: original } = Atomics as unknown as Record<'store', (array: Int32Array, word: number, value: number) => number>;
     let steps = 0;
@@ -282,7 +285,7 @@ void describe('staged interleavings: walks and splits', () => {
             assert.equal(seen.has(parent), false, `${nameOf(parent)} came twice in a walk begun at step ${steps}`);
             seen.add(parent);
           }
-          for (let object = 0; object < 7600; object++) assert.equal(seen.has(object), true, `${object} was missed at step ${steps}`);
+          for (let object = 0; object < FULL - 80; object++) assert.equal(seen.has(object), true, `${object} was missed at step ${steps}`);
           walking = false;
         }
         return original(array, word, value);
