@@ -6,6 +6,7 @@
 import { Layout, type WordAddress } from '../memory/layout.js';
 import { findBlock } from '../table/find.js';
 import { hashObject, identityOf, objectHigh } from '../table/hash.js';
+import { adder } from './adder.js';
 import { type Binding, refuseBlock } from './binding.js';
 import { Cursor } from './cursor.js';
 import { fieldAccess } from './field-access.js';
@@ -152,6 +153,7 @@ function cursorClass(binding: Binding, locate: (obj: Parent) => WordAddress): Cu
 
 function addAccessors(prototype: object, binding: Binding): void {
   Object.defineProperty(prototype, '$binding', { value: binding });
+  Object.defineProperty(prototype, 'add', { value: adder(binding.type.fields, binding.memory, binding.thread) });
   for (const { name, kind, offset, check } of binding.type.fields) {
     const { get, set } = fieldAccess(name, kind, offset, check, binding.memory, binding.thread);
     Object.defineProperty(prototype, name, { get, set, enumerable: true, configurable: false });

@@ -71,22 +71,8 @@ export class View<F extends Fields = Fields> implements FieldTarget {
     this.$interval = thread.interval;
   }
 
-  /** Atomically adds `value` (wrapping) and returns what was there before. For 32- and 64-bit integer fields, like all six that follow. */
+  /** Atomically adds `value` (wrapping) and returns what was there before. For 32- and 64-bit integer fields, like all six that follow; adder.ts has the fast way. */
   add<N extends AtomicName<F>>(field: N, value: Operand<F, N>): Operand<F, N> {
-    const memory = this.$touch();
-    const { names, words, kinds } = this.$binding.type.$atomics;
-    // The one operation that hot loops use: 32-bit additions are spelled out, everything else goes through atomic().
-    for (let i = 0; i < names.length; i++) {
-      if (names[i] !== field) continue;
-      if (typeof value !== 'number' || (value | 0) !== value) break;
-      if (kinds[i] === 'u32') {
-        return Atomics.add(memory.uwords, this.$block + words[i]!, value) as Operand<F, N>;
-      }
-      if (kinds[i] === 'i32') {
-        return Atomics.add(memory.words, this.$block + words[i]!, value) as Operand<F, N>;
-      }
-      break;
-    }
     return this.$atomic('add', field, value) as Operand<F, N>;
   }
 
