@@ -28,6 +28,6 @@ export function adder(fields: readonly Field[], { words, uwords }: Memory, threa
       const signedWord = signed[field];
       if (typeof signedWord === 'number') return Atomics.add(words, (this.$block + signedWord) | 0, value);
     }
-    return this.$atomic('add', field, value as never);
+    return this.$atomic('add', field, value);
   };
 }
