@@ -54,6 +54,8 @@ export interface Figure {
   readonly bar: Bar | null;
   /** Whether the bar is met; null without a bar. */
   readonly pass: boolean | null;
+  /** How many of the rounds each run of the case, in a process of its own, has given; they stand one run after the other. */
+  readonly runs: readonly number[];
 }
 
 /** What a case hands back instead of figures when it cannot be measured here: a peer that is not installed, too little memory. */
@@ -69,7 +71,7 @@ export interface Measured {
 
 /** Puts ours beside its reference, if there is one, round by round, and holds the result against the bar. */
 export function createFigure(
-  spec: Pick<CaseSpec, 'suite' | 'name' | 'keys' | 'variables'>,
+  spec: Pick<Figure, 'suite' | 'name' | 'keys' | 'variables'>,
   unit: Unit,
   ours: Measured,
   reference: Measured | null,
@@ -87,8 +89,35 @@ export function createFigure(
     reference: reference === null ? null : { label: reference.label, summary: summarize(reference.rounds) },
     ratio,
     bar,
-    pass: bar === null ? null : meets(bar, medianOf(bar.on, ours, reference, ratio)),
+    pass: bar === null ? null : meets(bar, quantity(bar.on, ours, reference, ratio).median),
+    runs: [ours.rounds.length],
   };
+}
+
+/** Tells a figure from every other of the same report, and finds it in another one. */
+export function figureKey({ suite, name, keys, variables, unit }: Figure): string {
+  return [suite, name, keys, variables, unit].join(' | ');
+}
+
+/** The figures of several runs of the same cases as one: all rounds together, held against the bar anew. */
+export function mergeRuns(runs: readonly (readonly Figure[])[]): Figure[] {
+  const merged = new Map<string, Figure>();
+  for (const figure of runs.flat()) {
+    const key = figureKey(figure);
+    const before = merged.get(key);
+    merged.set(key, before === undefined ? figure : appendRun(before, figure));
+  }
+  return [...merged.values()];
+}
+
+function appendRun(before: Figure, figure: Figure): Figure {
+  const reference = before.reference === null || figure.reference === null ? null : joinSides(before.reference, figure.reference);
+  const joined = createFigure(before, before.unit, joinSides(before.ours, figure.ours), reference, before.bar);
+  return { ...joined, runs: [...before.runs, ...figure.runs] };
+}
+
+function joinSides(before: Side, after: Side): Measured {
+  return { label: before.label, rounds: [...before.summary.rounds, ...after.summary.rounds] };
 }
 
 /** Fewer nanoseconds are more throughput; everything else is compared as it is. */
@@ -96,11 +125,17 @@ function compare(unit: Unit, ours: Measured, reference: Measured): number[] {
   return unit === 'ns/op' ? quotients(reference.rounds, ours.rounds) : quotients(ours.rounds, reference.rounds);
 }
 
-function medianOf(on: Bar['on'], ours: Measured, reference: Measured | null, ratio: Summary | null): number {
-  if (on === 'ours') return summarize(ours.rounds).median;
+/** What is held against the figure's bar, round by round. */
+export function heldAgainst(bar: Bar, { ours, reference, ratio }: Figure): Summary {
+  const measured = (side: Side): Measured => ({ label: side.label, rounds: side.summary.rounds });
+  return quantity(bar.on, measured(ours), reference === null ? null : measured(reference), ratio);
+}
+
+function quantity(on: Bar['on'], ours: Measured, reference: Measured | null, ratio: Summary | null): Summary {
+  if (on === 'ours') return summarize(ours.rounds);
   if (reference === null || ratio === null) throw new TypeError(`a bar on the ${on} needs a reference`);
-  if (on === 'ratio') return ratio.median;
-  return summarize(ours.rounds.map((round, index) => round - reference.rounds[index]!)).median;
+  if (on === 'ratio') return ratio;
+  return summarize(ours.rounds.map((round, index) => round - reference.rounds[index]!));
 }
 
 function meets(bar: Bar, value: number): boolean {

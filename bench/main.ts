@@ -1,87 +1,48 @@
 /**
- * `npm run bench -- [suite…] [--json FILE] [--quick] [--filter TEXT]`: runs the suites case by case, each in a process of its own, and
- * shows every figure beside its reference. Exit code 0 when every case ran or was left out for a reason, whatever its bar says; 1 when
- * one failed; 2 for arguments that make no sense.
+ * `npm run bench`: measures, shows every figure beside its reference and, at the end, all bars; keeps the report, and compares it with an
+ * earlier one. See options.ts for the command line and the exit codes.
  */
-import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
-import { messageOf } from '../src/errors.js';
-import type { CaseSpec } from './figures.js';
+import { compareReports } from './compare.js';
+import { formatComparison } from './comparison-table.js';
 import { describeCommit, describeMachine } from './machine.js';
-import { FULL_PLAN, QUICK_PLAN } from './plan.js';
-import { countBars, type Report } from './report.js';
-import { describeCase, runCases } from './run.js';
-import { SUITES } from './suites.js';
+import { readOptions } from './options.js';
+import { barLines, countBars, type Report } from './report.js';
+import { prepareFolder, writeReport } from './results.js';
+import { runCases } from './run.js';
 
-const USAGE = `Usage: npm run bench -- [suite…] [options]
-
-Suites: ${Object.keys(SUITES).join(', ')} (all of them by default)
-
-  --json FILE    write machine, commit and every round of every figure to FILE
-  --quick        small and short: shows that everything runs, not how fast
-  --filter TEXT  only cases whose description contains TEXT, such as "cursor hit dense 10000 variables"
-  --help         show this text
-`;
-
-interface Options {
-  readonly cases: readonly CaseSpec[];
-  readonly json: string | undefined;
-  readonly quick: boolean;
-}
-
-function readOptions(): Options {
-  try {
-    const { values, positionals } = parseArgs({
-      allowPositionals: true,
-      options: {
-        json: { type: 'string' },
-        quick: { type: 'boolean', default: false },
-        filter: { type: 'string', default: '' },
-        help: { type: 'boolean', default: false },
-      },
-    });
-    if (values.help) {
-      process.stdout.write(USAGE);
-      process.exit(0);
-    }
-    const unknown = positionals.filter((name) => !Object.hasOwn(SUITES, name));
-    if (unknown.length > 0) throw new RangeError(`no such suite: ${unknown.join(', ')}`);
-    const suites = positionals.length > 0 ? [...new Set(positionals)] : Object.keys(SUITES);
-    const plan = values.quick ? QUICK_PLAN : FULL_PLAN;
-    const cases = suites.flatMap((name) => SUITES[name]!.cases(plan)).filter((spec) => describeCase(spec).includes(values.filter));
-    if (cases.length === 0) throw new RangeError(`no case contains ${JSON.stringify(values.filter)}`);
-    return { cases, json: values.json, quick: values.quick };
-  } catch (error) {
-    process.stderr.write(`${messageOf(error)}\n\n${USAGE}`);
-    process.exit(2);
-  }
-}
-
-const { cases, json, quick } = readOptions();
+const { cases, json, quick, runs, baseline } = readOptions();
+if (json !== undefined) prepareFolder(json);
 const startedAt = new Date();
 const machine = describeMachine();
+const commit = describeCommit(fileURLToPath(new URL('.', import.meta.url)));
 console.log(`${machine.cpu}, ${machine.cores} cores, load ${machine.load.toFixed(2)}, Node ${process.version}`);
-const { figures, failures, leftOut } = await runCases(cases, (line) => console.log(line));
+const { figures, failures, leftOut } = await runCases(cases, runs, (line) => console.log(line));
 const bars = countBars(figures);
+const report: Report = {
+  schema: 1,
+  command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
+  startedAt: startedAt.toISOString(),
+  seconds: (Date.now() - startedAt.getTime()) / 1000,
+  quick,
+  node: process.version,
+  v8: process.versions.v8,
+  commit,
+  machine,
+  bars,
+  failures,
+  leftOut,
+  figures,
+};
+if (json !== undefined) writeReport(json, report);
+
 console.log(`\n${figures.length} figures; bars: ${bars.met} met, ${bars.missed} missed${quick ? ' (quick: not a measurement)' : ''}`);
-for (const { case: name, reason } of leftOut) console.log(`left out: ${name}: ${reason}`);
-if (json !== undefined) {
-  const report: Report = {
-    schema: 1,
-    command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
-    startedAt: startedAt.toISOString(),
-    seconds: (Date.now() - startedAt.getTime()) / 1000,
-    quick,
-    node: process.version,
-    v8: process.versions.v8,
-    commit: describeCommit(fileURLToPath(new URL('.', import.meta.url))),
-    machine,
-    bars,
-    failures,
-    leftOut,
-    figures,
-  };
-  writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
-}
+for (const line of barLines(figures)) console.log(line);
+for (const { case: name, reason } of leftOut) console.log(`left out ${name}: ${reason}`);
+for (const { case: name, message } of failures) console.log(`failed   ${name}: ${message}`);
 if (failures.length > 0) process.exitCode = 1;
+if (baseline !== null) {
+  const comparison = compareReports(baseline.report, report);
+  console.log(`\n${formatComparison(comparison, baseline.file, baseline.report, report.node)}`);
+  if (comparison.changes.some(({ verdict }) => verdict === 'worse')) process.exitCode = 1;
+}

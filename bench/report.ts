@@ -1,7 +1,7 @@
 /**
  * How a run is shown: a table row per figure for a person, one JSON object for a program.
  */
-import type { Figure } from './figures.js';
+import { heldAgainst, type Figure } from './figures.js';
 import type { Machine } from './machine.js';
 import type { Summary } from './statistics.js';
 
@@ -24,14 +24,14 @@ export interface Report {
   readonly figures: readonly Figure[];
 }
 
-interface Column {
+export interface Column<Row> {
   readonly title: string;
   readonly width: number;
   readonly right?: true;
-  readonly text: (figure: Figure) => string;
+  readonly text: (row: Row) => string;
 }
 
-const COLUMNS: readonly Column[] = [
+const COLUMNS: readonly Column<Figure>[] = [
   { title: 'case', width: 30, text: (figure) => figure.name },
   { title: 'keys', width: 6, text: (figure) => figure.keys },
   { title: 'variables', width: 9, right: true, text: (figure) => figure.variables.toLocaleString('en') },
@@ -49,22 +49,55 @@ const COLUMNS: readonly Column[] = [
 ];
 
 export function tableHeader(): string {
-  const titles = line(COLUMNS.map((column) => column.title));
-  return `${titles}\n${'─'.repeat(titles.length)}`;
+  return formatHeader(COLUMNS);
 }
 
 export function tableRow(figure: Figure): string {
-  return line(COLUMNS.map((column) => column.text(figure)));
+  return formatRow(COLUMNS, figure);
+}
+
+export function formatHeader<Row>(columns: readonly Column<Row>[]): string {
+  const titles = line(
+    columns,
+    columns.map((column) => column.title),
+  );
+  return `${titles}\n${'─'.repeat(titles.length)}`;
+}
+
+export function formatRow<Row>(columns: readonly Column<Row>[], row: Row): string {
+  return line(
+    columns,
+    columns.map((column) => column.text(row)),
+  );
 }
 
 export function countBars(figures: readonly Figure[]): Report['bars'] {
   return { met: figures.filter((figure) => figure.pass === true).length, missed: figures.filter((figure) => figure.pass === false).length };
 }
 
-function line(cells: readonly string[]): string {
+/** One line per bar, the missed ones last: what a person looks for at the end of a long run. */
+export function barLines(figures: readonly Figure[]): string[] {
+  return [true, false].flatMap((pass) =>
+    figures
+      .filter((figure) => figure.pass === pass)
+      .map((figure) => `${pass ? 'met    ' : 'MISSED '} ${describeFigure(figure)}: ${verdict(figure)}`),
+  );
+}
+
+export function describeFigure({ suite, name, keys, variables }: Figure): string {
+  return `${suite} ${name} ${keys} ${variables.toLocaleString('en')}`;
+}
+
+function verdict(figure: Figure): string {
+  const { on, relation, value } = figure.bar!;
+  const unit = on === 'ratio' ? '' : ` ${figure.unit}`;
+  return `${on} ${formatNumber(heldAgainst(figure.bar!, figure).median)}${unit}, asked for ${relation} ${value}`;
+}
+
+function line<Row>(columns: readonly Column<Row>[], cells: readonly string[]): string {
   return cells
     .map((cell, index) => {
-      const { width, right } = COLUMNS[index]!;
+      const { width, right } = columns[index]!;
       return right ? cell.padStart(width) : cell.padEnd(width);
     })
     .join('  ')
@@ -72,11 +105,11 @@ function line(cells: readonly string[]): string {
 }
 
 function side(label: string, summary: Summary): string {
-  return `${label} ${number(summary.median)}`;
+  return `${label} ${formatNumber(summary.median)}`;
 }
 
 function span(low: number, high: number): string {
-  return low === high ? '' : `${number(low)}–${number(high)}`;
+  return low === high ? '' : `${formatNumber(low)}–${formatNumber(high)}`;
 }
 
 /** Of the ratio, or of ours where that is all there is. */
@@ -92,6 +125,6 @@ function bar(figure: Figure): string {
 }
 
 /** Three significant digits or all before the point. */
-function number(value: number): string {
+export function formatNumber(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toFixed(value >= 10 ? 1 : 2);
 }

@@ -5,7 +5,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { messageOf } from '../src/errors.js';
-import type { CaseSpec, Figure, LeftOut } from './figures.js';
+import { mergeRuns, type CaseSpec, type Figure, type LeftOut } from './figures.js';
 import { tableHeader, tableRow, type Report } from './report.js';
 import { SUITES } from './suites.js';
 
@@ -17,8 +17,26 @@ export function describeCase(spec: CaseSpec): string {
   return `${spec.suite} ${spec.name} ${spec.keys} ${spec.variables} variables`;
 }
 
-/** Runs case after case. One that fails, or is left out, is noted by its name, and the rest goes on. `child` measures one case. */
-export async function runCases(cases: readonly CaseSpec[], show: (line: string) => void, child = CHILD): Promise<Outcome> {
+/**
+ * Runs all cases `runs` times over; whatever changes slowly on the machine touches all of them. A case that fails, or is left out, is noted
+ * by its name, and the rest goes on. `child` is the module that measures one case.
+ */
+export async function runCases(cases: readonly CaseSpec[], runs: number, show: (line: string) => void, child = CHILD): Promise<Outcome> {
+  const passes: Outcome[] = [];
+  let remaining = cases;
+  for (let run = 1; run <= runs; run++) {
+    if (runs > 1) show(`\nrun ${run} of ${runs}`);
+    const pass = await runPass(remaining, show, child);
+    passes.push(pass);
+    const unmeasurable = new Set(pass.leftOut.map((each) => each.case));
+    remaining = remaining.filter((spec) => !unmeasurable.has(describeCase(spec)));
+  }
+  const figures = mergeRuns(passes.map((pass) => pass.figures));
+  if (runs > 1) showTogether(figures, runs, show);
+  return { figures, failures: passes.flatMap((pass) => pass.failures), leftOut: passes.flatMap((pass) => pass.leftOut) };
+}
+
+async function runPass(cases: readonly CaseSpec[], show: (line: string) => void, child: URL): Promise<Outcome> {
   const figures: Figure[] = [];
   const failures: Report['failures'][number][] = [];
   const leftOut: Report['leftOut'][number][] = [];
@@ -26,7 +44,7 @@ export async function runCases(cases: readonly CaseSpec[], show: (line: string) 
   for (const spec of cases) {
     if (spec.suite !== suite) {
       suite = spec.suite;
-      show(`\n${suite} (${SUITES[suite]!.unit})\n\n${tableHeader()}`);
+      show(heading(suite));
     }
     try {
       const result = await runCase(spec, child);
@@ -44,6 +62,18 @@ export async function runCases(cases: readonly CaseSpec[], show: (line: string) 
     }
   }
   return { figures, failures, leftOut };
+}
+
+function showTogether(figures: readonly Figure[], runs: number, show: (line: string) => void): void {
+  show(`\nall ${runs} runs together`);
+  for (const suite of new Set(figures.map((figure) => figure.suite))) {
+    show(heading(suite));
+    for (const figure of figures.filter((each) => each.suite === suite)) show(tableRow(figure));
+  }
+}
+
+function heading(suite: string): string {
+  return `\n${suite} (${SUITES[suite]!.unit})\n\n${tableHeader()}`;
 }
 
 async function runCase(spec: CaseSpec, module: URL): Promise<Figure[] | LeftOut> {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Report } from '../../bench/report.js';
+import { formatReport, readReport } from '../../bench/results.js';
 
 const MAIN = fileURLToPath(new URL('../../bench/main.js', import.meta.url));
 
@@ -61,7 +62,7 @@ test('a quick run of threads compares every number of workers with one', () => {
 });
 
 test('an unknown suite, an unknown option and a filter that fits nothing end with exit code 2 and the usage', () => {
-  for (const args of [['gte'], ['--fast'], ['get', '--filter', 'no such case']]) {
+  for (const args of [['gte'], ['--fast'], ['get', '--filter', 'no such case'], ['--runs', '0'], ['--runs', 'many']]) {
     const { status, stderr } = bench(...args);
     assert.equal(status, 2);
     assert.match(stderr, /Usage: npm run bench/);
@@ -71,4 +72,52 @@ test('an unknown suite, an unknown option and a filter that fits nothing end wit
 test('the help names every suite', () => {
   const { stdout } = bench('--help');
   assert.match(stdout, /get, write, threads, transition, memory/);
+});
+
+test('three runs give one figure each, with the rounds of all, and can be compared with', () => {
+  const file = join(folder, 'made', 'on the way', 'three.json');
+  const { status, stdout, stderr } = bench('get', '--filter', 'cursor hit dense', '--quick', '--runs', '3', '--json', file);
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /run 1 of 3[^]*run 3 of 3[^]*all 3 runs together/);
+  const before = readReport(file);
+  assert.equal(before.figures.length, 1);
+  assert.deepEqual(before.figures[0]!.runs, [3, 3, 3]);
+  assert.equal(before.figures[0]!.ratio?.rounds.length, 9);
+
+  // As if the store had been, or were now, a million times faster: no noise of a quick run comes near.
+  for (const [factor, verdict, code] of [
+    [1e6, 'worse', 1],
+    [1e-6, 'better', 0],
+  ] as const) {
+    const other = join(folder, `${verdict}.json`);
+    writeFileSync(other, formatReport({ ...before, figures: before.figures.map((figure) => multiplied(figure, factor)) }));
+    const compared = bench('get', '--filter', 'cursor hit', '--quick', '--runs', '3', '--compare', other);
+    assert.equal(compared.status, code, compared.stderr + compared.stdout);
+    assert.match(compared.stdout, new RegExp(`get cursor hit .* dense .* ${verdict}\\n`));
+    assert.match(compared.stdout, /1 figures compared: [^]*0 figures only in the file, 1 only in this run/);
+  }
+});
+
+function multiplied(figure: Report['figures'][number], factor: number): Report['figures'][number] {
+  const ratio = figure.ratio!;
+  return { ...figure, ratio: { ...ratio, rounds: ratio.rounds.map((round) => round * factor) } };
+}
+
+test('what cannot serve as a baseline is refused before anything is measured', () => {
+  const single = join(folder, 'single.json');
+  assert.equal(bench('get', '--filter', 'cursor hit dense', '--quick', '--json', single).status, 0);
+  const other = join(folder, 'other.json');
+  writeFileSync(other, '{"schema": 1}');
+  for (const [args, message] of [
+    [['--quick', '--compare', single], /fewer than 3 runs.*--runs 5/],
+    [['--compare', single], /made with --quick/],
+    [['--quick', '--compare', other], /is not what npm run bench -- --json writes/],
+    [['--quick', '--compare', join(folder, 'missing.json')], /cannot be read/],
+    [['--quick', '--compare', single, '--runs', '2'], /at least 3/],
+  ] as const) {
+    const { status, stdout, stderr } = bench(...args);
+    assert.equal(status, 2);
+    assert.equal(stdout, '');
+    assert.match(stderr, message);
+  }
 });

@@ -11,7 +11,7 @@ function spec(name: string): CaseSpec {
 
 test('a case that is left out and one that fails are told by name, and the cases after them run', async () => {
   const shown: string[] = [];
-  const { figures, failures, leftOut } = await runCases(['left out', 'fails', 'works'].map(spec), (line) => shown.push(line), CHILD);
+  const { figures, failures, leftOut } = await runCases(['left out', 'fails', 'works'].map(spec), 1, (line) => shown.push(line), CHILD);
   assert.deepEqual(
     figures.map((figure) => figure.name),
     ['works'],

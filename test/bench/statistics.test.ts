@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createFigure, type Bar } from '../../bench/figures.js';
-import { countBars, tableHeader, tableRow } from '../../bench/report.js';
+import { createFigure, mergeRuns, type Bar } from '../../bench/figures.js';
+import { barLines, countBars, tableHeader, tableRow } from '../../bench/report.js';
 import { quantile, quotients, summarize } from '../../bench/statistics.js';
 
 const SPEC = { suite: 'get', name: 'a case', keys: 'dense', variables: 1000 } as const;
@@ -55,4 +55,44 @@ test('a row with a bar shows the bar and the verdict in its columns', () => {
   assert.match(failed!, /≥ 1\.5 {2}FAIL$/);
   assert.equal(passed!.indexOf('≥ 1.5') + 5, tableHeader().split('\n')[0]!.indexOf('bar') + 3);
   assert.deepEqual(countBars(figures), { met: 1, missed: 1 });
+});
+
+test('the bars at the end name every case that has one, with what it came to, the missed ones last', () => {
+  const ours = { label: 'find', rounds: [8, 20, 9] };
+  const reference = { label: 'Map.get', rounds: [16, 16, 16] };
+  const of = (name: string, bar: Bar | null) => createFigure({ ...SPEC, name }, 'ns/op', ours, reference, bar);
+  assert.deepEqual(
+    barLines([
+      of('first', { on: 'ratio', relation: '≥', value: 2 }),
+      of('second', null),
+      of('third', { on: 'difference', relation: '≤', value: -6.5 }),
+      of('fourth', { on: 'ours', relation: '≤', value: 9 }),
+    ]),
+    [
+      'met     get third dense 1,000: difference -7.00 ns/op, asked for ≤ -6.5',
+      'met     get fourth dense 1,000: ours 9.00 ns/op, asked for ≤ 9',
+      'MISSED  get first dense 1,000: ratio 1.78, asked for ≥ 2',
+    ],
+  );
+});
+
+test('runs of one figure become one, which is held against the bar anew; others stay apart', () => {
+  const bar: Bar = { on: 'ratio', relation: '≥', value: 1.5 };
+  const of = (name: string, ours: number[]) =>
+    createFigure(
+      { ...SPEC, name },
+      'ns/op',
+      { label: 'find', rounds: ours },
+      { label: 'Map.get', rounds: ours.map((_, index) => 10 + index) },
+      bar,
+    );
+  const [first, second] = mergeRuns([[of('a', [20, 20]), of('b', [5])], [of('a', [5, 5, 5])]]);
+  assert.deepEqual([first!.name, second!.name], ['a', 'b']);
+  assert.deepEqual(first!.runs, [2, 3]);
+  assert.deepEqual(first!.ours.summary.rounds, [20, 20, 5, 5, 5]);
+  assert.deepEqual(first!.reference?.summary.rounds, [10, 11, 10, 11, 12]);
+  assert.deepEqual(first!.ratio?.rounds, [0.5, 0.55, 2, 2.2, 2.4]);
+  assert.equal(of('a', [20, 20]).pass, false);
+  assert.equal(first!.pass, true);
+  assert.deepEqual(second, of('b', [5]));
 });
