@@ -108,14 +108,14 @@ function side(label: string, summary: Summary): string {
   return `${label} ${formatNumber(summary.median)}`;
 }
 
-function span(low: number, high: number): string {
-  return low === high ? '' : `${formatNumber(low)}–${formatNumber(high)}`;
+export function formatSpan(low: number, high: number): string {
+  return low === high ? '' : `${formatNumber(low)}${low < 0 ? ' to ' : '–'}${formatNumber(high)}`;
 }
 
 /** Of the ratio, or of ours where that is all there is. */
 function quartiles({ ratio, ours }: Figure): string {
   const { lowerQuartile, upperQuartile } = ratio ?? ours.summary;
-  return span(lowerQuartile, upperQuartile);
+  return formatSpan(lowerQuartile, upperQuartile);
 }
 
 function bar(figure: Figure): string {
@@ -126,5 +126,5 @@ function bar(figure: Figure): string {
 
 /** Three significant digits or all before the point. */
 export function formatNumber(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value.toFixed(value >= 10 ? 1 : 2);
+  return value.toFixed(Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2);
 }

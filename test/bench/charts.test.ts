@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { buildChart, type ChartDefinition } from '../../bench/charts/chart.js';
+import { CHARTS } from '../../bench/charts/definitions.js';
+import { drawChart } from '../../bench/charts/draw.js';
+import { createFigure, type Figure, type Unit } from '../../bench/figures.js';
+import { writeReport } from '../../bench/results.js';
+import { createReport } from './sample-report.js';
+
+const MAIN = fileURLToPath(new URL('../../bench/charts/main.js', import.meta.url));
+
+let folder: string;
+
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), 'umbra-charts-'));
+});
+
+after(() => rmSync(folder, { recursive: true }));
+
+function figureOf(suite: string, name: string, variables: number, ours: number[], keys = 'sparse', unit: Unit = 'ns/op'): Figure {
+  const reference = { label: 'theirs', rounds: ours.map(() => 20) };
+  return createFigure({ suite, name, keys, variables }, unit, { label: 'ours', rounds: ours }, reference, null);
+}
+
+/** Out of order and with a gap, as a filtered run may leave it. */
+const GETS = [
+  figureOf('get', 'cursor hit', 100_000, [10, 9, 11], 'dense'),
+  figureOf('get', 'cursor hit', 10_000, [20, 19, 21], 'dense'),
+  figureOf('get', 'cursor hit', 10_000, [16, 15, 17], 'sparse'),
+  figureOf('get', 'cursor miss', 10_000, [16]),
+  figureOf('threads', 'cursor hit', 10_000, [16]),
+];
+const PEERS = [
+  figureOf('peers', 'lmdb get, 2 workers', 1_000_000, [5], 'sparse', 'Mops/s'),
+  figureOf('peers', 'lmdb get, 2 workers', 100_000, [200, 198, 202], 'sparse', 'Mops/s'),
+  figureOf('peers', 'lmdb get, 1 worker', 100_000, [7], 'sparse', 'Mops/s'),
+  figureOf('peers', 'Map 95/5, 2 workers', 100_000, [10, 9, 11], 'sparse', 'Mops/s'),
+];
+
+function definitionOf(file: string): ChartDefinition {
+  const found = CHARTS.find((definition) => definition.file === file);
+  assert.ok(found !== undefined);
+  return found;
+}
+
+/** What stands in the picture, in the order of drawing. */
+function textsOf(svg: string): string[] {
+  return [...svg.matchAll(/<text[^>]*>([^<]*)<\/text>/g)].map(([, text]) => text!);
+}
+
+test('a chart takes the figures of its suites and names, sizes in order, and leaves a gap where one is missing', () => {
+  const chart = buildChart(definitionOf('throughput-by-size'), GETS);
+  assert.deepEqual(chart?.categories, ['10,000', '100,000']);
+  assert.deepEqual(
+    chart.series.map(({ name, group, variant, values }) => [name, group, variant, values.map((value) => value?.median ?? null)]),
+    [
+      ['cursor get, dense keys', 0, 0, [1, 2]],
+      ['cursor get, sparse keys', 0, 1, [1.25, null]],
+    ],
+  );
+});
+
+test('peers stand at the smallest size measured, by two workers', () => {
+  const chart = buildChart(definitionOf('peers'), PEERS);
+  assert.deepEqual(chart?.categories, ['lmdb\n100,000', 'Map\n100,000']);
+  assert.deepEqual(
+    chart.series.map(({ name, values }) => [name, values.map((value) => value?.median ?? null)]),
+    [
+      ['get', [10, null]],
+      ['95/5', [null, 0.5]],
+    ],
+  );
+});
+
+test('no chart comes of a report without its figures', () => {
+  for (const definition of CHARTS) assert.equal(buildChart(definition, []), null);
+});
+
+test('a picture names its title, axes, categories, series and medians, and has a ground of its own', () => {
+  const svg = drawChart(buildChart(definitionOf('throughput-by-size'), GETS)!);
+  const texts = textsOf(svg);
+  for (const text of [
+    'One thread: throughput ÷ a thread-local Map',
+    'variables in the store',
+    'throughput, ours ÷ Map',
+    '10,000',
+    '100,000',
+    'cursor get, dense keys',
+    'cursor get, sparse keys',
+    '2.00',
+    '1.25',
+    'Map',
+  ]) {
+    assert.ok(texts.includes(text), `${text} is missing: ${texts.join(' | ')}`);
+  }
+  assert.match(svg, /^<svg role="img" aria-label="One thread: [^"]+"[^>]*>\n<rect width="860" height="480" x="0" y="0" fill="#ffffff">/);
+});
+
+test('a logarithmic picture with values on both sides of parity shows each median', () => {
+  const texts = textsOf(drawChart(buildChart(definitionOf('peers'), PEERS)!));
+  for (const text of ['10.0', '0.50', '0.1', 'peer']) assert.ok(texts.includes(text), `${text} is missing: ${texts.join(' | ')}`);
+});
+
+test('drawing twice gives the same bytes, in one process and in two, and the command ends by itself', () => {
+  const chart = buildChart(definitionOf('peers'), PEERS)!;
+  const first = drawChart(chart);
+  assert.equal(drawChart(chart), first);
+
+  const report = join(folder, 'report.json');
+  writeReport(report, createReport({ figures: [...GETS, ...PEERS] }));
+  const [one, two] = ['one', 'two'].map((name) => {
+    const out = join(folder, name);
+    const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, report, '--out', out], { encoding: 'utf8', timeout: 60_000 });
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /growth: left out, the report holds none of its figures/);
+    return readdirSync(out).map((file) => [file, readFileSync(join(out, file), 'utf8')] as const);
+  });
+  assert.deepEqual(
+    one!.map(([file]) => file),
+    ['peers.svg', 'throughput-by-size.svg'],
+  );
+  assert.deepEqual(one, two);
+  assert.equal(one![0]![1], first);
+});
+
+test('a report that cannot be read ends with exit code 2 and the usage', () => {
+  for (const args of [[join(folder, 'missing.json')], ['--size', '3'], ['a.json', 'b.json']]) {
+    const { status, stderr } = spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8' });
+    assert.equal(status, 2);
+    assert.match(stderr, /Usage: npm run bench:charts/);
+  }
+});
