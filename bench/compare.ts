@@ -61,7 +61,7 @@ export function compareReports(before: Pick<Report, 'figures' | 'machine'>, afte
     const found = earlier.get(figureKey(figure));
     return found === undefined ? [] : [[found, figure]];
   });
-  const sameMachine = describe(before.machine) === describe(after.machine);
+  const sameMachine = isSameMachine(before.machine, after.machine);
   const skipped = pairs.flatMap((pair) => {
     const reason = whyNot(pair, sameMachine);
     return reason === null ? [] : [{ figure: pair[1], reason }];
@@ -75,8 +75,8 @@ export function compareReports(before: Pick<Report, 'figures' | 'machine'>, afte
   };
 }
 
-function describe({ cpu, cores, arch, platform }: Machine): string {
-  return [cpu, cores, arch, platform].join(' | ');
+export function isSameMachine(one: Machine, other: Machine): boolean {
+  return one.cpu === other.cpu && one.cores === other.cores && one.arch === other.arch && one.platform === other.platform;
 }
 
 function whyNot(pair: Pair, sameMachine: boolean): string | null {

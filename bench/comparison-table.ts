@@ -1,7 +1,7 @@
 /**
  * A comparison of two reports as text: what got worse, what got better, what could not be compared, and by which rule.
  */
-import { ERROR_RATE, WORTH_TELLING, type Change, type Comparison } from './compare.js';
+import { ERROR_RATE, isSameMachine, WORTH_TELLING, type Change, type Comparison } from './compare.js';
 import { describeFigure, formatHeader, formatNumber, formatRow, type Column, type Report } from './report.js';
 
 const COLUMNS: readonly Column<Change>[] = [
@@ -16,11 +16,12 @@ const COLUMNS: readonly Column<Change>[] = [
   { title: '', width: 6, text: ({ verdict }) => verdict },
 ];
 
-export function formatComparison(comparison: Comparison, file: string, before: Report, nodeNow: string): string {
+export function formatComparison(comparison: Comparison, file: string, before: Report, now: Pick<Report, 'node' | 'machine'>): string {
   const { changes, skipped, onlyBefore, onlyAfter } = comparison;
   const told = changes.filter(({ verdict }) => verdict !== 'none');
   const lines = [`Changes since ${file} (commit ${before.commit ?? 'unknown'}, Node ${before.node})`];
-  if (before.node.split('.')[0] !== nodeNow.split('.')[0]) lines.push(`The versions of Node differ: changes may be theirs.`);
+  if (before.node.split('.')[0] !== now.node.split('.')[0]) lines.push(`The versions of Node differ: changes may be theirs.`);
+  if (!isSameMachine(before.machine, now.machine)) lines.push('The machines differ: changes may be theirs.');
   if (told.length > 0) lines.push('', formatHeader(COLUMNS), ...told.map((change) => formatRow(COLUMNS, change)));
   lines.push('', ...skipped.map(({ figure, reason }) => `not compared: ${describeFigure(figure)}: ${reason}`), summarizeChanges(changes));
   if (onlyBefore + onlyAfter > 0) lines.push(`${onlyBefore} figures only in the file, ${onlyAfter} only in this run`);

@@ -43,6 +43,6 @@ for (const { case: name, message } of failures) console.log(`failed   ${name}: $
 if (failures.length > 0) process.exitCode = 1;
 if (baseline !== null) {
   const comparison = compareReports(baseline.report, report);
-  console.log(`\n${formatComparison(comparison, baseline.file, baseline.report, report.node)}`);
+  console.log(`\n${formatComparison(comparison, baseline.file, baseline.report, report)}`);
   if (comparison.changes.some(({ verdict }) => verdict === 'worse')) process.exitCode = 1;
 }

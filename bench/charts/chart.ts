@@ -26,6 +26,8 @@ export interface ChartDefinition {
   readonly yFormat: 'plain' | 'nanoseconds';
   /** Where there is a line across: neither side is ahead. Bars stand on it on a logarithmic scale. */
   readonly parity?: { readonly value: number; readonly label: string };
+  /** The categories from left to right, where they are names; others follow as the report has them. */
+  readonly order?: readonly string[];
   readonly points: (figures: readonly Figure[]) => readonly Point[];
 }
 
@@ -37,17 +39,18 @@ export interface Series {
   readonly values: readonly (Summary | null)[];
 }
 
-export interface Chart extends Omit<ChartDefinition, 'points'> {
+export interface Chart extends Omit<ChartDefinition, 'points' | 'order'> {
   readonly categories: readonly string[];
   readonly series: readonly Series[];
 }
 
-/** null where the report holds none of the figures. Numbers on the x axis are put in order; names keep the order of the report. */
+/** null where the report holds none of the figures. Numbers on the x axis are put in order. */
 export function buildChart(definition: ChartDefinition, figures: readonly Figure[]): Chart | null {
-  const { points: select, ...rest } = definition;
+  const { points: select, order = [], ...rest } = definition;
   const points = select(figures);
   if (points.length === 0) return null;
-  const xs = [...new Set(points.map((point) => point.x))];
+  const given = new Set(points.map((point) => point.x));
+  const xs = [...order.filter((x) => given.has(x)), ...[...given].filter((x) => !order.includes(String(x)))];
   if (xs.every((x) => typeof x === 'number')) xs.sort((a, b) => a - b);
   const groups = [...new Set(points.map((point) => point.group))];
   const variants = [...new Set(points.map((point) => point.variant))];

@@ -60,6 +60,23 @@ export const CHARTS: readonly ChartDefinition[] = [
       ),
   },
   {
+    file: 'oversubscribed',
+    title: 'Many more workers than processors, on a few hot variables',
+    note: 'All workers together, until the last one is done; whiskers: quartiles. A line that stays level does not collapse. Higher is better.',
+    kind: 'lines',
+    scale: 'linear',
+    xName: 'workers',
+    yName: 'million operations per second',
+    yFormat: 'plain',
+    points: (figures) =>
+      find(figures, /^oversubscribed$/, /^(.+), (\d+) workers$/).flatMap(({ figure, groups: [load, workers] }) => {
+        const { ours, reference } = figure;
+        const shared: Point = { group: load!, x: Number(workers), summary: ours.summary };
+        if (reference?.label === '1 worker') return [shared, { group: load!, x: 1, summary: reference.summary }];
+        return reference === null ? [shared] : [shared, { ...shared, variant: reference.label, summary: reference.summary }];
+      }),
+  },
+  {
     file: 'transitions',
     title: 'Patching a pool at work: until every worker runs the new version',
     note: 'From the patch loaded everywhere to the last worker switched, tasks of 1 ms, medians; whiskers: quartiles. Lower is better.',
@@ -80,15 +97,16 @@ export const CHARTS: readonly ChartDefinition[] = [
   {
     file: 'collection',
     title: 'Look-ups of one id while another one is collected',
-    note: 'A reader beside the collection of a million variables, every look-up by itself. Lower is better.',
-    kind: 'lines',
-    scale: 'log',
-    xName: 'percentile',
-    yName: 'latency',
-    yFormat: 'nanoseconds',
+    note: 'A reader beside the collection of a million variables, every look-up by itself; whiskers: quartiles. Lower is better.',
+    kind: 'bars',
+    scale: 'linear',
+    xName: 'of all look-ups of a round',
+    yName: 'nanoseconds',
+    yFormat: 'plain',
+    order: ['median', 'p99'],
     points: (figures) =>
-      find(figures, /^collect$/, /^readers of another id, (.+)$/).flatMap(({ figure, groups: [percentile] }) =>
-        bothSides(figure, 'look-up', percentile!),
+      find(figures, /^collect$/, /^readers of another id, (.+)$/).flatMap(({ figure, groups: [which] }) =>
+        [figure.ours, figure.reference].flatMap((side) => (side === null ? [] : [{ group: side.label, x: which!, summary: side.summary }])),
       ),
   },
 ];

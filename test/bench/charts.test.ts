@@ -77,6 +77,37 @@ test('peers stand at the smallest size measured, by two workers', () => {
   );
 });
 
+test('one worker alone stands at the left of the loads on a single variable', () => {
+  const of = (name: string, label: string): Figure =>
+    createFigure(
+      { suite: 'oversubscribed', name, keys: 'sparse', variables: 1 },
+      'Mops/s',
+      { label: 'ours', rounds: [8] },
+      { label, rounds: [20] },
+      null,
+    );
+  const chart = buildChart(definitionOf('oversubscribed'), [
+    of('one key add, 32 workers', '1 worker'),
+    of('one key add, 2 workers', '1 worker'),
+    of('zipf 50/50, 2 workers', 'a Map each'),
+    of('zipf 50/50, store: 32 ÷ 2', '2 workers'),
+  ]);
+  assert.deepEqual(chart?.categories, ['1', '2', '32']);
+  assert.deepEqual(
+    chart.series.map(({ name, values }) => [name, values.map((value) => value?.median ?? null)]),
+    [
+      ['one key add', [20, 8, 8]],
+      ['zipf 50/50', [null, 8, null]],
+      ['zipf 50/50, a Map each', [null, 20, null]],
+    ],
+  );
+});
+
+test('categories that are names stand in the order of the definition', () => {
+  const figures = ['max', 'p99', 'median'].map((which) => figureOf('collect', `readers of another id, ${which}`, 10, [1], 'sparse', 'ns'));
+  assert.deepEqual(buildChart(definitionOf('collection'), figures)?.categories, ['median', 'p99', 'max']);
+});
+
 test('no chart comes of a report without its figures', () => {
   for (const definition of CHARTS) assert.equal(buildChart(definition, []), null);
 });

@@ -91,9 +91,13 @@ test('figures of one report only are counted, not compared', () => {
 
 test('the text names what changed and states the rule', () => {
   const before = createReport({ figures: [figureOf(STEADY), figureOf(STEADY, { name: 'other' })], commit: 'abc', node: 'v20.1.0' });
-  const after = createReport({ figures: [figureOf(SLOWER), figureOf(STEADY, { name: 'other' })] });
-  const text = formatComparison(compareReports(before, after), 'before.json', before, 'v22.0.0');
-  assert.match(text, /^Changes since before\.json \(commit abc, Node v20\.1\.0\)\nThe versions of Node differ/);
+  const after = createReport({
+    figures: [figureOf(SLOWER), figureOf(STEADY, { name: 'other' })],
+    node: 'v22.0.0',
+    machine: { ...MACHINE, cores: 96 },
+  });
+  const text = formatComparison(compareReports(before, after), 'before.json', before, after);
+  assert.match(text, /^Changes since before\.json \(commit abc, Node v20\.1\.0\)\nThe versions of Node differ.*\nThe machines differ/);
   assert.match(text, /get a case .* ratio .* 2\.00 .* 1\.82 .* −9\.1 % .* worse$/m);
   assert.doesNotMatch(text, /get other/);
   assert.match(text, /2 figures compared: 1 worse, 0 better, 1 not changed beyond noise \(Student's test .* 0\.05 after Holm, .* 5 %\)/);
