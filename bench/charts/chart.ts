@@ -44,7 +44,7 @@ export interface Chart extends Omit<ChartDefinition, 'points' | 'order'> {
   readonly series: readonly Series[];
 }
 
-/** null where the report holds none of the figures. Numbers on the x axis are put in order. */
+/** null where the report holds none of the figures. Of several at one place the first stands. Numbers on the x axis are put in order. */
 export function buildChart(definition: ChartDefinition, figures: readonly Figure[]): Chart | null {
   const { points: select, order = [], ...rest } = definition;
   const points = select(figures);

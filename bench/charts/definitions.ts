@@ -22,7 +22,7 @@ export const CHARTS: readonly ChartDefinition[] = [
     yFormat: 'plain',
     parity: { value: 1, label: 'Map' },
     points: (figures) =>
-      find(figures, /^(?:get|write)$/, /^(cursor hit|getMany hit|alloc \+ free)$/).flatMap(({ figure, groups: [name] }) =>
+      find(figures, /^(?:get|write|scale)$/, /^(cursor hit|getMany hit|alloc \+ free)$/).flatMap(({ figure, groups: [name] }) =>
         ofRatio(figure, { group: STAGED[name!]!, variant: `${figure.keys} keys`, x: figure.variables }),
       ),
   },
@@ -86,13 +86,31 @@ export const CHARTS: readonly ChartDefinition[] = [
     yName: 'milliseconds',
     yFormat: 'plain',
     points: (figures) =>
-      find(figures, /^transition$/, /^(enable|replace), (\d+) workers(?: that)? (.+)$/).map(
+      find(figures, /^transition$/, /^(enable|replace), (\d+) workers(?:,| that) (.+)$/).map(
         ({ figure, groups: [what, workers, load] }) => ({
-          group: `${what!}, ${load!}`,
+          group: load!,
+          variant: what!,
           x: Number(workers),
           summary: figure.ours.summary,
         }),
       ),
+  },
+  {
+    file: 'scale',
+    title: 'One thread: cost of an operation as the store grows',
+    note: '16-byte values, uniform random sparse keys, beside a thread-local Map as far as one can hold as many. Lower is better.',
+    kind: 'lines',
+    scale: 'linear',
+    xName: 'variables in the store',
+    yName: 'nanoseconds per operation',
+    yFormat: 'plain',
+    points: (figures) =>
+      find(figures, /^scale$/, /^(cursor hit|add|alloc \+ free)$/).flatMap(({ figure, groups: [operation] }) => {
+        if (figure.keys !== 'sparse') return [];
+        const place = { group: operation!, x: figure.variables };
+        const ours: Point = { ...place, summary: figure.ours.summary };
+        return figure.reference === null ? [ours] : [ours, { ...place, variant: 'Map', summary: figure.reference.summary }];
+      }),
   },
   {
     file: 'collection',

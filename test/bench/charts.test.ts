@@ -103,6 +103,50 @@ test('one worker alone stands at the left of the loads on a single variable', ()
   );
 });
 
+test('a size that no Map holds stands alone, and of two suites with one case the first counts', () => {
+  const alone = createFigure(
+    { suite: 'scale', name: 'add', keys: 'sparse', variables: 5e7 },
+    'ns/op',
+    { label: 'add', rounds: [90] },
+    null,
+    null,
+  );
+  const chart = buildChart(definitionOf('scale'), [
+    figureOf('scale', 'add', 10_000, [30]),
+    figureOf('scale', 'add', 10_000, [5], 'dense'),
+    alone,
+  ]);
+  assert.deepEqual(
+    chart?.series.map(({ name, values }) => [name, values.map((value) => value?.median ?? null)]),
+    [
+      ['add', [30, 90]],
+      ['add, Map', [20, null]],
+    ],
+  );
+  const both = [
+    figureOf('get', 'cursor hit', 10_000, [10]),
+    figureOf('scale', 'cursor hit', 10_000, [20]),
+    figureOf('scale', 'cursor hit', 1e7, [5]),
+  ];
+  const throughput = buildChart(definitionOf('throughput-by-size'), both);
+  assert.deepEqual(
+    throughput?.series.map(({ values }) => values.map((value) => value?.median)),
+    [[2, 4]],
+  );
+});
+
+test('transitions stand by load, enabling beside replacing', () => {
+  const figures = ['enable, 2 workers, idle', 'replace, 2 workers, idle', 'enable, 32 workers, compute', 'throughput, 2 workers, wait'].map(
+    (name) => figureOf('transition', name, 20, [3], 'dense', 'ms'),
+  );
+  const chart = buildChart(definitionOf('transitions'), figures);
+  assert.deepEqual(chart?.categories, ['2', '32']);
+  assert.deepEqual(
+    chart.series.map(({ name }) => name),
+    ['idle, enable', 'idle, replace', 'compute, enable'],
+  );
+});
+
 test('categories that are names stand in the order of the definition', () => {
   const figures = ['max', 'p99', 'median'].map((which) => figureOf('collect', `readers of another id, ${which}`, 10, [1], 'sparse', 'ns'));
   assert.deepEqual(buildChart(definitionOf('collection'), figures)?.categories, ['median', 'p99', 'max']);
