@@ -2,12 +2,12 @@
  * A worker of a `WorkerCrew`: see barrier.ts, whose control words it reads; it writes ARRIVED alone.
  */
 import { parentPort, threadId, workerData } from 'node:worker_threads';
-import { ACTIVE, ARRIVED, ROUND, SIDE, STOP, type CreateBodies, type CrewWorkerData, type WorkerRound } from './barrier.js';
+import { ACTIVE, ARRIVED, ROUND, SIDE, STOP, type Body, type CreateBodies, type CrewWorkerData, type WorkerRound } from './barrier.js';
 
-const { control: buffer, module, data, index } = workerData as CrewWorkerData;
+const { control: buffer, module, data, index, port } = workerData as CrewWorkerData;
 const control = new Int32Array(buffer);
 const { createBodies } = (await import(module)) as { createBodies: CreateBodies };
-const bodies = createBodies(data, index);
+const bodies = await createBodies(data, index, port);
 
 parentPort?.postMessage('ready');
 for (let seen = 0; ;) {
@@ -18,7 +18,7 @@ for (let seen = 0; ;) {
   const body = bodies[Atomics.load(control, SIDE)];
   if (body === undefined) throw new RangeError('the module has no such body');
   meet(active);
-  parentPort?.postMessage(run(body));
+  parentPort?.postMessage(await run(body));
 }
 
 /** Returns in all workers of the round at the same moment. */
@@ -32,10 +32,22 @@ function meet(active: number): void {
   }
 }
 
-function run(body: () => number): WorkerRound {
-  let operations = 0;
+async function run(body: Body): Promise<WorkerRound> {
   const start = performance.now();
-  do operations += body();
-  while (Atomics.load(control, STOP) === 0);
+  const first = body();
+  // Which kind of body it is decides once: a loop that had to ask, or to await a number, would not be the same loop any more.
+  const operations = typeof first === 'number' ? first + repeat(body as () => number) : (await first) + (await repeatAsync(body));
   return { index, threadId, operations, milliseconds: performance.now() - start };
+}
+
+function repeat(body: () => number): number {
+  let operations = 0;
+  while (Atomics.load(control, STOP) === 0) operations += body();
+  return operations;
+}
+
+async function repeatAsync(body: Body): Promise<number> {
+  let operations = 0;
+  while (Atomics.load(control, STOP) === 0) operations += await body();
+  return operations;
 }

@@ -1,17 +1,21 @@
 /**
- * Bodies for the tests of the barrier: side 0 counts, side 1 returns only once all workers are inside at the same time, side 2 throws.
+ * Bodies for the tests of the barrier: side 0 counts, side 1 returns only once all workers are inside at the same time, side 2 throws,
+ * side 3 counts when the event loop has turned, side 4 rejects, side 5 tells what has come through the worker's port.
  */
+import { once } from 'node:events';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { MessagePort } from 'node:worker_threads';
 import type { Body } from '../../bench/barrier.js';
 
 export interface BarrierTestData {
-  /** Word 0: workers inside side 1; words 1…: calls of side 0, per worker. */
+  /** Word 0: workers inside side 1; words 1…: calls of sides 0 and 3, per worker. */
   readonly shared: SharedArrayBuffer;
   readonly workers: number;
 }
 
 const MEET_MILLISECONDS = 10_000;
 
-export function createBodies(data: unknown, index: number): readonly Body[] {
+export function createBodies(data: unknown, index: number, port?: MessagePort): readonly Body[] {
   const { shared, workers } = data as BarrierTestData;
   const words = new Int32Array(shared);
   const count = (): number => {
@@ -29,5 +33,17 @@ export function createBodies(data: unknown, index: number): readonly Body[] {
   const fail = (): number => {
     throw new Error(`planted in worker ${index}`);
   };
-  return [count, meet, fail];
+  const countLater = async (): Promise<number> => {
+    await turn();
+    return count();
+  };
+  const failLater = async (): Promise<number> => {
+    await turn();
+    return fail();
+  };
+  const receive = async (): Promise<number> => {
+    const [message] = (await once(port!, 'message')) as [number];
+    return message;
+  };
+  return [count, meet, fail, countLater, failLater, receive];
 }

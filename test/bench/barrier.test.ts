@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
+import { MessageChannel } from 'node:worker_threads';
 import { millionsPerSecond, WorkerCrew } from '../../bench/barrier.js';
 import type { BarrierTestData } from './barrier-bodies.js';
 
@@ -39,6 +40,41 @@ test('rounds follow each other with other numbers of workers', async () => {
 
 test('a worker that fails ends its round with its error', async () => {
   await assert.rejects(crew.round(1, 2, 5), /planted in worker 0/);
+});
+
+test('a body that takes turns of the event loop is called one time after the other, and its calls are counted', async () => {
+  const rounds = await crew.round(2, 3, 20);
+  assert.ok(rounds.every((round) => round.operations > 1));
+  assert.deepEqual([...words.subarray(1)], [rounds[0]!.operations, rounds[1]!.operations, 0]);
+});
+
+test('a body whose promise is rejected ends its round with its error', async () => {
+  await assert.rejects(crew.round(1, 4, 5), /planted in worker 0/);
+});
+
+for (const side of [0, 3]) {
+  test(`a round of no length runs body ${side} once in each worker`, async () => {
+    for (let round = 1; round <= 20; round++) {
+      await crew.round(2, side, 0);
+      assert.deepEqual([...words.subarray(1)], [round, round, 0]);
+    }
+  });
+}
+
+test('each worker gets its own port', async () => {
+  const channels = Array.from({ length: WORKERS }, () => new MessageChannel());
+  const data: BarrierTestData = { shared: words.buffer as SharedArrayBuffer, workers: WORKERS };
+  const ports = channels.map(({ port2 }) => port2);
+  const connected = await WorkerCrew.start(WORKERS, new URL('./barrier-bodies.js', import.meta.url), data, ports);
+  try {
+    channels.forEach(({ port1 }, index) => port1.postMessage(10 + index));
+    assert.deepEqual(
+      (await connected.round(WORKERS, 5, 0)).map((round) => round.operations),
+      [10, 11, 12],
+    );
+  } finally {
+    await connected.end();
+  }
 });
 
 test('more workers than the crew has are refused', async () => {
