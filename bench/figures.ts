@@ -2,6 +2,7 @@
  * What a benchmark hands back: figures beside their reference, bars, and the description of a case. Plain data, so that it travels
  * from the child process that measured to the parent that reports.
  */
+import type { PeerName } from './peers/catalog.js';
 import { quotients, summarize, type Summary } from './statistics.js';
 
 /** Of 'ns/op' the ratio compares throughputs; of all others it is ours ÷ the reference's. */
@@ -26,6 +27,8 @@ export interface CaseSpec {
   readonly settings: Settings;
   /** Suites with worker threads: the numbers of workers to compare. */
   readonly workers?: readonly number[];
+  /** Suites with peers: which one, and where it answers if it is a server. */
+  readonly peer?: { readonly name: PeerName; readonly address: string | undefined };
 }
 
 export interface Bar {

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { messageOf } from '../src/errors.js';
 import { ERROR_RATE, MIN_RUNS, WORTH_TELLING } from './compare.js';
 import type { CaseSpec } from './figures.js';
-import { FULL_PLAN, QUICK_PLAN } from './plan.js';
+import { FULL_PLAN, type Plan, QUICK_PLAN } from './plan.js';
 import type { Report } from './report.js';
 import { readReport } from './results.js';
 import { describeCase } from './run.js';
@@ -20,6 +20,7 @@ Suites: ${Object.keys(SUITES).join(', ')} (all of them by default)
   --json FILE     write machine, commit and every round of every figure to FILE
   --quick         small and short: shows that everything runs, not how fast
   --filter TEXT   only cases whose description contains TEXT, such as "cursor hit dense 10000 variables"
+  --redis URL     where the suites with peers find Redis, such as redis://127.0.0.1:6379
   --runs N        measure all cases N times over, each time in fresh processes (1; with --compare ${RUNS_TO_COMPARE})
   --compare FILE  tell what has changed beyond noise since the report in FILE, which needs ${MIN_RUNS} runs or more
   --help          show this text
@@ -49,6 +50,7 @@ export function readOptions(): Options {
         json: { type: 'string' },
         quick: { type: 'boolean', default: false },
         filter: { type: 'string', default: '' },
+        redis: { type: 'string' },
         runs: { type: 'string' },
         compare: { type: 'string' },
         help: { type: 'boolean', default: false },
@@ -61,18 +63,21 @@ export function readOptions(): Options {
     const { json, quick, compare } = values;
     const runs = readRuns(values.runs ?? (compare === undefined ? '1' : String(RUNS_TO_COMPARE)), compare === undefined ? 1 : MIN_RUNS);
     const baseline = compare === undefined ? null : { file: compare, report: readBaseline(compare, quick) };
-    return { cases: selectCases(positionals, quick, values.filter), json, quick, runs, baseline };
+    return { cases: selectCases(positionals, planOf(values), values.filter), json, quick, runs, baseline };
   } catch (error) {
     process.stderr.write(`${messageOf(error)}\n\n${USAGE}`);
     process.exit(2);
   }
 }
 
-function selectCases(names: readonly string[], quick: boolean, filter: string): CaseSpec[] {
+function planOf({ quick, redis }: { readonly quick: boolean; readonly redis?: string }): Plan {
+  return { ...(quick ? QUICK_PLAN : FULL_PLAN), redis };
+}
+
+function selectCases(names: readonly string[], plan: Plan, filter: string): CaseSpec[] {
   const unknown = names.filter((name) => !Object.hasOwn(SUITES, name));
   if (unknown.length > 0) throw new RangeError(`no such suite: ${unknown.join(', ')}`);
   const suites = names.length > 0 ? [...new Set(names)] : Object.keys(SUITES);
-  const plan = quick ? QUICK_PLAN : FULL_PLAN;
   const cases = suites.flatMap((name) => SUITES[name]!.cases(plan)).filter((spec) => describeCase(spec).includes(filter));
   if (cases.length === 0) throw new RangeError(`no case contains ${JSON.stringify(filter)}`);
   return cases;

@@ -14,6 +14,17 @@ export interface Plan {
   readonly memorySize: number;
   /** Transitions per round. */
   readonly transitions: number;
+  readonly peers: PeersPlan;
+  /** Where Redis answers, if the command line says so. */
+  readonly redis?: string | undefined;
+}
+
+export interface PeersPlan {
+  readonly sizes: readonly number[];
+  /** worker_map takes time in proportion to its size. */
+  readonly workerMapSize: number;
+  readonly workers: readonly number[];
+  readonly settings: Settings;
 }
 
 export const FULL_PLAN: Plan = {
@@ -26,6 +37,12 @@ export const FULL_PLAN: Plan = {
   threadsSettings: { rounds: 9, warmupRounds: 2, milliseconds: 250 },
   memorySize: 1_000_000,
   transitions: 20,
+  peers: {
+    sizes: [100_000, 1_000_000],
+    workerMapSize: 1000,
+    workers: [1, 2],
+    settings: { rounds: 7, warmupRounds: 2, milliseconds: 60 },
+  },
 };
 
 export const QUICK_PLAN: Plan = {
@@ -38,4 +55,5 @@ export const QUICK_PLAN: Plan = {
   threadsSettings: { rounds: 3, warmupRounds: 1, milliseconds: 10 },
   memorySize: 10_000,
   transitions: 2,
+  peers: { sizes: [1000], workerMapSize: 100, workers: [1, 2], settings: { rounds: 3, warmupRounds: 1, milliseconds: 10 } },
 };

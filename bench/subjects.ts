@@ -45,9 +45,9 @@ export function reservation(variables: number): number {
   return 2 ** 26 + variables * 256;
 }
 
-/** A store that holds a `tally` for each key. */
-export function createFilledStore(keys: readonly number[]): ShadowStore {
-  const store = ShadowStore.create({ maxBytes: reservation(keys.length), maxThreads: 16, types: [tally] });
+/** A store that holds a `tally` for each key, with room for `capacity` of them. */
+export function createFilledStore(keys: readonly number[], capacity = keys.length): ShadowStore {
+  const store = ShadowStore.create({ maxBytes: reservation(capacity), maxThreads: 16, types: [tally] });
   for (const key of keys) store.alloc(key, tally).reads = initialReads(key);
   store.safepoint();
   return store;
@@ -62,8 +62,10 @@ export function createFilledMap(keys: readonly number[]): Map<number, Tally> {
 /** The part of npm `sharedmap` used here; its own declaration file does not compile. */
 export interface SharedMap {
   readonly storage: SharedArrayBuffer;
-  set(key: string, value: string): void;
+  set(key: string, value: string, options?: { readonly lockExclusive: boolean }): void;
   get(key: string): string | undefined;
+  lockExclusive(): void;
+  unlockExclusive(): void;
 }
 
 type SharedMapClass = new (maxSize: number, keySize: number, objSize: number) => SharedMap;
@@ -73,15 +75,28 @@ const SharedMapConstructor = createRequire(import.meta.url)('sharedmap') as Shar
 /** Decimal keys below 2^40 and 8 UTF-16 units (16 bytes) of value; both keep one unit for the end mark. */
 const SHAREDMAP_KEY_UNITS = 16;
 const SHAREDMAP_VALUE_UNITS = 12;
+const EXCLUSIVE = { lockExclusive: true };
 
-/** What `sharedmap` keeps for a key: 16 bytes as 8 digits. */
+/** 16 bytes of text, 8 digits, that stand for a number below 10,000,000. */
+export function sharedMapText(value: number): string {
+  return String(10_000_000 + value);
+}
+
+/** What `sharedmap` keeps for a key. */
 export function sharedMapValue(key: number): string {
-  return String(10_000_000 + initialReads(key));
+  return sharedMapText(initialReads(key));
 }
 
 /** `slotsPerKey`: its table never grows, and a full one degenerates to a list. */
 export function createFilledSharedMap(keys: readonly number[], slotsPerKey: number): SharedMap {
   const map = new SharedMapConstructor(Math.ceil(keys.length * slotsPerKey), SHAREDMAP_KEY_UNITS, SHAREDMAP_VALUE_UNITS);
-  for (const key of keys) map.set(String(key), sharedMapValue(key));
+  map.lockExclusive();
+  for (const key of keys) map.set(String(key), sharedMapValue(key), EXCLUSIVE);
+  map.unlockExclusive();
   return map;
+}
+
+/** In another thread: what structured clone has left of a map is one again. */
+export function openSharedMap(cloned: unknown): SharedMap {
+  return Object.setPrototypeOf(cloned, SharedMapConstructor.prototype as object) as SharedMap;
 }

@@ -5,6 +5,7 @@ import type { CaseSpec, Figure, LeftOut } from './figures.js';
 import type { Plan } from './plan.js';
 import { getCases, runGetCase } from './suites/get.js';
 import { getMemoryCases, runMemoryCase } from './suites/memory.js';
+import { getPeersCases, runPeersCase } from './suites/peers.js';
 import { getThreadsCases, runThreadsCase } from './suites/threads.js';
 import { getTransitionCases, runTransitionCase } from './suites/transition.js';
 import { getWriteCases, runWriteCase } from './suites/write.js';
@@ -23,4 +24,5 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   threads: { unit: 'Mops/s', cases: getThreadsCases, run: runThreadsCase },
   transition: { unit: 'ns/op and ms', cases: getTransitionCases, run: runTransitionCase },
   memory: { unit: 'bytes/variable', cases: getMemoryCases, run: runMemoryCase },
+  peers: { unit: 'Mops/s', cases: getPeersCases, run: runPeersCase },
 };
