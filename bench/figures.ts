@@ -2,6 +2,7 @@
  * What a benchmark hands back: figures beside their reference, bars, and the description of a case. Plain data, so that it travels
  * from the child process that measured to the parent that reports.
  */
+import type { TraceColumns } from '../src/cli/trace.js';
 import type { PeerName } from './peers/catalog.js';
 import { quotients, summarize, type Summary } from './statistics.js';
 
@@ -29,6 +30,15 @@ export interface CaseSpec {
   readonly workers?: readonly number[];
   /** Suites with peers: which one, and where it answers if it is a server. */
   readonly peer?: { readonly name: PeerName; readonly address: string | undefined };
+  /** Suite `traces`: requests of each worker in each round, and recorded input, if there is any. */
+  readonly requests?: number;
+  readonly trace?: TraceSource | undefined;
+}
+
+/** A CSV file with a header and the columns to take from it. */
+export interface TraceSource {
+  readonly file: string;
+  readonly columns: TraceColumns;
 }
 
 export interface Bar {

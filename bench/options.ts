@@ -21,6 +21,8 @@ Suites: ${Object.keys(SUITES).join(', ')} (all of them by default)
   --quick         small and short: shows that everything runs, not how fast
   --filter TEXT   only cases whose description contains TEXT, such as "cursor hit dense 10000 variables"
   --redis URL     where the suites with peers find Redis, such as redis://127.0.0.1:6379
+  --trace FILE    recorded input for the suite traces: .csv or .csv.gz with a header, and its columns where their names differ:
+  --object NAME, --op NAME, --size NAME
   --runs N        measure all cases N times over, each time in fresh processes (1; with --compare ${RUNS_TO_COMPARE})
   --compare FILE  tell what has changed beyond noise since the report in FILE, which needs ${MIN_RUNS} runs or more
   --help          show this text
@@ -51,6 +53,10 @@ export function readOptions(): Options {
         quick: { type: 'boolean', default: false },
         filter: { type: 'string', default: '' },
         redis: { type: 'string' },
+        trace: { type: 'string' },
+        object: { type: 'string', default: 'object' },
+        op: { type: 'string', default: 'op' },
+        size: { type: 'string', default: 'size' },
         runs: { type: 'string' },
         compare: { type: 'string' },
         help: { type: 'boolean', default: false },
@@ -70,8 +76,21 @@ export function readOptions(): Options {
   }
 }
 
-function planOf({ quick, redis }: { readonly quick: boolean; readonly redis?: string }): Plan {
-  return { ...(quick ? QUICK_PLAN : FULL_PLAN), redis };
+interface PlanOptions {
+  readonly quick: boolean;
+  readonly redis?: string;
+  readonly trace?: string;
+  readonly object: string;
+  readonly op: string;
+  readonly size: string;
+}
+
+function planOf({ quick, redis, trace, object, op, size }: PlanOptions): Plan {
+  return {
+    ...(quick ? QUICK_PLAN : FULL_PLAN),
+    redis,
+    trace: trace === undefined ? undefined : { file: trace, columns: { object, op, size } },
+  };
 }
 
 function selectCases(names: readonly string[], plan: Plan, filter: string): CaseSpec[] {

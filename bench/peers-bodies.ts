@@ -11,23 +11,23 @@ import { checksum, startOf } from './peers/requests.js';
 export interface PeersSide {
   readonly name: PeerName;
   readonly handle: unknown;
+  /** Of a body; the requests to be measured are a multiple of it. */
+  readonly requestsPerCall: number;
 }
 
 export interface PeersData {
   readonly sides: readonly PeersSide[];
   /** One for each worker. */
   readonly requests: readonly Requests[];
-  /** Of a body; the requests to be measured are a multiple of it. */
-  readonly requestsPerCall: number;
 }
 
 export async function createBodies(data: unknown, index: number, port?: MessagePort): Promise<readonly Body[]> {
-  const { sides, requests, requestsPerCall } = data as PeersData;
+  const { sides, requests } = data as PeersData;
   const own = requests[index]!;
   const clients: Client[] = [];
   for (const { name, handle } of sides) clients.push(await (await loadPeer(name)).attach(handle, own, port));
   if (index === 0) await requireEqualWork(sides, clients);
-  return clients.map((client) => createBody(client, startOf(index), own.keys.length, requestsPerCall));
+  return clients.map((client, side) => createBody(client, startOf(index), own.keys.length, sides[side]!.requestsPerCall));
 }
 
 async function requireEqualWork(sides: readonly PeersSide[], clients: readonly Client[]): Promise<void> {

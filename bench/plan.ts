@@ -1,7 +1,7 @@
 /**
  * How much is measured: the whole, or a quick look that proves that everything runs and says nothing about speed.
  */
-import type { CaseSpec, Settings } from './figures.js';
+import type { CaseSpec, Settings, TraceSource } from './figures.js';
 
 export interface Plan {
   readonly sizes: readonly number[];
@@ -15,8 +15,20 @@ export interface Plan {
   /** Transitions per round. */
   readonly transitions: number;
   readonly peers: PeersPlan;
+  readonly traces: TracesPlan;
   /** Where Redis answers, if the command line says so. */
   readonly redis?: string | undefined;
+  /** What the command line gives as recorded input. */
+  readonly trace?: TraceSource | undefined;
+}
+
+export interface TracesPlan {
+  /** Of a generated workload, at its start. */
+  readonly records: number;
+  /** Of each worker in each round. */
+  readonly requests: number;
+  readonly workers: number;
+  readonly settings: Settings;
 }
 
 export interface PeersPlan {
@@ -43,6 +55,7 @@ export const FULL_PLAN: Plan = {
     workers: [1, 2],
     settings: { rounds: 7, warmupRounds: 2, milliseconds: 60 },
   },
+  traces: { records: 100_000, requests: 100_000, workers: 2, settings: { rounds: 7, warmupRounds: 2, milliseconds: 0 } },
 };
 
 export const QUICK_PLAN: Plan = {
@@ -56,4 +69,5 @@ export const QUICK_PLAN: Plan = {
   memorySize: 10_000,
   transitions: 2,
   peers: { sizes: [1000], workerMapSize: 100, workers: [1, 2], settings: { rounds: 3, warmupRounds: 1, milliseconds: 10 } },
+  traces: { records: 1000, requests: 5000, workers: 2, settings: { rounds: 3, warmupRounds: 1, milliseconds: 0 } },
 };

@@ -7,6 +7,7 @@ import { getCases, runGetCase } from './suites/get.js';
 import { getMemoryCases, runMemoryCase } from './suites/memory.js';
 import { getPeersCases, runPeersCase } from './suites/peers.js';
 import { getThreadsCases, runThreadsCase } from './suites/threads.js';
+import { getTracesCases, runTracesCase } from './suites/traces.js';
 import { getTransitionCases, runTransitionCase } from './suites/transition.js';
 import { getWriteCases, runWriteCase } from './suites/write.js';
 
@@ -25,4 +26,5 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   transition: { unit: 'ns/op and ms', cases: getTransitionCases, run: runTransitionCase },
   memory: { unit: 'bytes/variable', cases: getMemoryCases, run: runMemoryCase },
   peers: { unit: 'Mops/s', cases: getPeersCases, run: runPeersCase },
+  traces: { unit: 'Mops/s', cases: getTracesCases, run: runTracesCase },
 };

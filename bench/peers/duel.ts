@@ -11,14 +11,19 @@ import type { Host, HostOptions, Requests } from './peer.js';
 
 const BODIES = new URL('../peers-bodies.js', import.meta.url);
 
+export interface DuelSide {
+  readonly name: PeerName;
+  /** Requests of a worker from one look at the clock to the next. */
+  readonly requestsPerCall: number;
+}
+
 export interface Duel {
-  readonly sides: readonly PeerName[];
+  readonly sides: readonly DuelSide[];
   readonly host: HostOptions;
   /** Numbers of workers to compare. */
   readonly counts: readonly number[];
   /** One for each worker. */
   readonly requests: readonly Requests[];
-  readonly requestsPerCall: number;
   /** Rounds of no length: each worker does `requestsPerCall` requests in each, whatever time it takes. */
   readonly settings: Settings;
 }
@@ -26,15 +31,14 @@ export interface Duel {
 /** Rates by number of workers, side and round. */
 export type DuelRates = ReadonlyMap<number, readonly (readonly number[])[]>;
 
-export async function runDuel({ sides: names, host, counts, requests, requestsPerCall, settings }: Duel): Promise<DuelRates> {
+export async function runDuel({ sides, host, counts, requests, settings }: Duel): Promise<DuelRates> {
   const hosts: Host[] = [];
   try {
-    for (const name of names) hosts.push(await (await loadPeer(name)).host(host));
-    const sides = names.map((name, side) => ({ name, handle: hosts[side]!.handle }));
-    const data: PeersData = { sides, requests, requestsPerCall };
+    for (const { name } of sides) hosts.push(await (await loadPeer(name)).host(host));
+    const data: PeersData = { sides: sides.map((side, index) => ({ ...side, handle: hosts[index]!.handle })), requests };
     const crew = await WorkerCrew.start(requests.length, BODIES, data, connect(hosts, requests.length));
     try {
-      return await runRounds(crew, names.length, counts, settings);
+      return await runRounds(crew, sides.length, counts, settings);
     } finally {
       await crew.end();
     }

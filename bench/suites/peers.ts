@@ -77,11 +77,13 @@ export async function runPeersCase(spec: CaseSpec): Promise<Figure[] | LeftOut> 
   const counts = spec.workers ?? [1];
   const { present } = createPopulation(spec.keys, spec.variables);
   const rates = await runDuel({
-    sides: [mix.ours, rival],
+    sides: [
+      { name: mix.ours, requestsPerCall: CHUNK },
+      { name: rival, requestsPerCall: rival === 'worker_map' ? WORKER_MAP_CHUNK : CHUNK },
+    ],
     host: { keys: present, capacity: present.length, address },
     counts,
     requests: Array.from({ length: Math.max(...counts) }, (_, worker) => drawRequests(present, mix.sets, worker)),
-    requestsPerCall: rival === 'worker_map' ? WORKER_MAP_CHUNK : CHUNK,
     settings: spec.settings,
   });
   return [...rates].map(([count, [ours, theirs]]) =>

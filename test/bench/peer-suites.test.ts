@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -69,4 +69,31 @@ test('a peer that is not there is left out by name', async () => {
     ['peers redis get sparse 1000 variables'],
   );
   assert.match(leftOut[0]!.reason, /--redis URL/);
+});
+
+test('traces takes each peer through each workload and the trace', async () => {
+  const file = join(folder, 'trace.csv');
+  writeFileSync(file, ['block,op,size', ...Array.from({ length: 500 }, (_, i) => `${i % 70},${i % 3 === 0 ? 'w' : 'r'},512`)].join('\n'));
+  const report = await run('traces', '--redis', redis.url, '--trace', file, '--object', 'block');
+  requireRates(report);
+  const workloads = ['YCSB A', 'YCSB B', 'YCSB C', 'YCSB D', 'YCSB E', 'YCSB F', 'trace'];
+  assert.deepEqual(
+    report.figures.map((figure) => figure.name),
+    ['Map', 'sharedmap', 'lmdb', 'owner', 'owner×64', 'redis'].flatMap((peer) => workloads.map((workload) => `${peer} ${workload}`)),
+  );
+  for (const { name, variables } of report.figures) assert.equal(variables, name.endsWith('trace') ? 70 : 1000, name);
+  assert.deepEqual(
+    report.leftOut.map(({ case: name }) => name),
+    ['traces worker_map any workload dense 1000 variables'],
+  );
+});
+
+test('without a trace its cases are left out by name', async () => {
+  const { figures, leftOut } = await run('traces', '--filter', 'lmdb trace');
+  assert.deepEqual(figures, []);
+  assert.deepEqual(
+    leftOut.map(({ case: name }) => name),
+    ['traces lmdb trace sparse 1000 variables'],
+  );
+  assert.match(leftOut[0]!.reason, /--trace FILE/);
 });

@@ -5,7 +5,9 @@ import { WorkerCrew } from '../../bench/barrier.js';
 import { createPopulation } from '../../bench/keys.js';
 import { loadPeer, PEERS, whyAbsent, type PeerName } from '../../bench/peers/catalog.js';
 import { readsOf, type Generation, type Host, type Requests } from '../../bench/peers/peer.js';
+import { createRequests, drawnFor, startOf } from '../../bench/peers/requests.js';
 import { initialReads } from '../../bench/subjects.js';
+import type { PeersData } from '../../bench/peers-bodies.js';
 import type { PeersStepsData, Stretch } from './peers-steps.js';
 import { startRespServer, type RespServer } from './resp-server.js';
 
@@ -104,6 +106,33 @@ for (const name of PEERS) {
     });
   });
 }
+
+test('sides that find different things are refused before anything is measured', async () => {
+  const requests = createRequests(0, present, new Uint8Array(present.length));
+  const sidesOf = (...handles: readonly (readonly number[])[]): PeersData => ({
+    sides: handles.map((handle) => ({ name: 'Map', handle, requestsPerCall: 1 })),
+    requests: [requests],
+  });
+  const start = (data: PeersData): Promise<WorkerCrew> =>
+    WorkerCrew.start(1, new URL('../../bench/peers-bodies.js', import.meta.url), data);
+  await (await start(sidesOf(present, present))).end();
+  await assert.rejects(start(sidesOf(present, present.slice(1))), /same work: Map found \d+ and \d+, Map found \d+ and \d+/);
+});
+
+test("the first worker's requests begin with gets of what its check has set", () => {
+  const keys = Array.from({ length: drawnFor(0, 3) }, (_, i) => i);
+  const sets = new Uint8Array(keys.length).fill(1);
+  const first = createRequests(0, keys, sets);
+  const start = startOf(0);
+  assert.equal(first.keys.length, start + 3);
+  assert.deepEqual(first.keys.slice(0, start / 2), first.keys.slice(start / 2, start));
+  assert.ok(first.sets.subarray(0, start / 2).every((set) => set === 1));
+  assert.ok(first.sets.subarray(start / 2, start).every((set) => set === 0));
+  assert.deepEqual(first.keys.slice(start), keys.slice(start / 2));
+  assert.deepEqual([...first.sets.subarray(start)], [1, 1, 1]);
+  const second = createRequests(1, keys, sets);
+  assert.deepEqual([startOf(1), second.keys, second.sets], [0, keys, sets]);
+});
 
 test('lmdb and Redis leave nothing behind', async () => {
   let path = '';
