@@ -104,8 +104,13 @@ export class RawView extends View<RawFields> {
   }
 
   /** @internal */
-  override $values(): Record<string, unknown> {
-    return { bytes: this.toBytes() };
+  override $snapshot(): readonly unknown[] {
+    return [this.toBytes()];
+  }
+
+  /** @internal */
+  override $draft([bytes]: readonly unknown[]): Record<string, unknown> {
+    return { bytes };
   }
 
   /** @internal */

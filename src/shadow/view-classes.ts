@@ -154,10 +154,12 @@ function cursorClass(binding: Binding, locate: (obj: Parent) => WordAddress): Cu
 function addAccessors(prototype: object, binding: Binding): void {
   Object.defineProperty(prototype, '$binding', { value: binding });
   Object.defineProperty(prototype, 'add', { value: adder(binding.type.fields, binding.memory, binding.thread) });
-  for (const { name, kind, offset, check } of binding.type.fields) {
-    const { get, set } = fieldAccess(name, kind, offset, check, binding.memory, binding.thread);
-    Object.defineProperty(prototype, name, { get, set, enumerable: true, configurable: false });
-  }
+  const accessors = binding.type.fields.map(({ name, kind, offset, check }) => {
+    const access = fieldAccess(name, kind, offset, check, binding.memory, binding.thread);
+    Object.defineProperty(prototype, name, { get: access.get, set: access.set, enumerable: true, configurable: false });
+    return access;
+  });
+  Object.defineProperty(prototype, '$accessors', { value: accessors });
 }
 
 function copyMethods(to: object, from: object): void {

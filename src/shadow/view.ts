@@ -17,7 +17,7 @@ import { findBlock } from '../table/find.js';
 import { hashObject } from '../table/hash.js';
 import { type AtomicOperation, type AtomicPlace, BIG_OPERATIONS, OPERATIONS, requireBigint, requireInteger } from './atomics.js';
 import type { Binding } from './binding.js';
-import type { AtomicName, Field, Fields, FieldTarget, FieldValue, FieldValues } from './fields.js';
+import type { AtomicName, FieldAccess, Fields, FieldTarget, FieldValue, FieldValues } from './fields.js';
 import { forgetUndo, noteUndo, noteUndoOfAll, type Span } from './undo.js';
 
 /** Optimistic reads before read() takes the lock: a writer that holds it longer than this is not just passing. */
@@ -29,6 +29,8 @@ type Operand<F extends Fields, N extends AtomicName<F>> = FieldValue<F[N]>;
 export class View<F extends Fields = Fields> implements FieldTarget {
   /** @internal On the prototype: every type has view classes of its own in every attached store. */
   declare readonly $binding: Binding;
+  /** @internal Of the fields, in their order; on the prototype as well. */
+  declare readonly $accessors: readonly FieldAccess[];
   /** @internal */ $block: WordAddress;
   /** @internal */ $interval: number;
   /** @internal */ $generation: number;
@@ -137,10 +139,11 @@ export class View<F extends Fields = Fields> implements FieldTarget {
   update(fn: (draft: FieldValues<F>) => unknown): void {
     if (typeof fn !== 'function') throw new ShadowError('ERR_SHADOW_OPTION', `update takes a function of the draft, not ${describe(fn)}`);
     this.$locked(() => {
-      const draft = this.$values();
+      const before = this.$snapshot();
+      const draft = this.$draft(before);
       const returned = fn(draft as FieldValues<F>);
       refusePromise(returned, 'the function given to update()');
-      this.$assign(typeof returned === 'object' && returned !== null ? returned : draft);
+      this.$assign(typeof returned === 'object' && returned !== null ? returned : draft, before);
     });
   }
 
@@ -176,37 +179,67 @@ export class View<F extends Fields = Fields> implements FieldTarget {
     }
   }
 
-  /** @internal */
+  /** @internal All fields as a plain object. */
   $values(): Record<string, unknown> {
-    const values: Record<string, unknown> = {};
-    for (const { name } of this.$binding.type.fields) values[name] = (this as unknown as Record<string, unknown>)[name];
+    return this.$draft(this.$snapshot());
+  }
+
+  /** @internal What the fields hold, in their order. */
+  $snapshot(): readonly unknown[] {
+    const accessors = this.$accessors;
+    const values: unknown[] = [];
+    for (let i = 0; i < accessors.length; i++) values.push(accessors[i]!.get.call(this));
     return values;
   }
 
-  /** @internal Writes the fields that `values` has, after checking all of them. */
-  $assign(values: object): void {
-    const { fields, fieldNames, id } = this.$binding.type;
+  /** @internal */
+  $draft(values: readonly unknown[]): Record<string, unknown> {
+    const { fields } = this.$binding.type;
+    const draft: Record<string, unknown> = {};
+    for (let i = 0; i < fields.length; i++) draft[fields[i]!.name] = values[i];
+    return draft;
+  }
+
+  /**
+   * @internal Writes the fields that `values` has and that differ from what they held `before`, after checking all of them. What stays as it was is not touched:
+   * it needs no place in the undo log, and another thread may be changing it atomically.
+   */
+  $assign(values: object, before: readonly unknown[]): void {
+    const { fields } = this.$binding.type;
+    const accessors = this.$accessors;
     const given = values as Record<string, unknown>;
-    for (const name in given) {
-      if (!fieldNames.has(name)) throw new ShadowError('ERR_SHADOW_FIELD', `type ${id} has no field ${describe(name)}`);
-    }
     // Each value is read once: what was checked is what is written.
-    const changed: Field[] = [];
+    const changed: number[] = [];
     const changes: unknown[] = [];
-    for (const field of fields) {
-      if (!(field.name in given)) continue;
-      const value = given[field.name];
-      field.check(value);
-      // Most updates change few fields: what stays needs no place in the undo log.
-      if (isSame((this as unknown as Record<string, unknown>)[field.name], value)) continue;
-      changed.push(field);
+    let known = 0;
+    for (let i = 0; i < fields.length; i++) {
+      const { name, check } = fields[i]!;
+      const value = given[name];
+      if (value === undefined && !(name in given)) continue;
+      known++;
+      check(value);
+      // Bytes may have been changed where they are: of them `before` is no copy.
+      if (isSame(value instanceof Uint8Array ? accessors[i]!.get.call(this) : before[i], value)) continue;
+      changed.push(i);
       changes.push(value);
     }
-    const undo = this.$noteUndo(changed.length === fields.length ? undefined : changed);
+    this.$requireFields(given, known);
+    const undo = this.$noteUndo(changed.length === fields.length ? undefined : changed.map((i) => fields[i]!));
     try {
-      for (let i = 0; i < changes.length; i++) (this as unknown as Record<string, unknown>)[changed[i]!.name] = changes[i];
+      for (let i = 0; i < changes.length; i++) accessors[changed[i]!]!.set.call(this, changes[i] as never);
     } finally {
       if (undo) this.$forgetUndo();
+    }
+  }
+
+  /** @internal Of the enumerable properties of an object, `known` are fields. @throws ERR_SHADOW_FIELD if there are others */
+  $requireFields(given: object, known: number): void {
+    let properties = 0;
+    for (const _ in given) properties++;
+    if (properties === known) return;
+    const { fieldNames, id } = this.$binding.type;
+    for (const name in given) {
+      if (!fieldNames.has(name)) throw new ShadowError('ERR_SHADOW_FIELD', `type ${id} has no field ${describe(name)}`);
     }
   }
 

@@ -168,7 +168,10 @@ export class Colouring {
       if (callee.expression.kind === ts.SyntaxKind.SuperKeyword) return [callee.name.text];
       const path = pathOf(node);
       if (this.#collections.has(`${lastName(callee.expression) ?? ''}@${path}`)) return [];
-      return [propertyKey(callee.name, path)!];
+      // `access.get.call(view)` runs what `access.get` holds.
+      const called = unwrap(callee.expression);
+      const isCall = callee.name.text === 'call' && ts.isPropertyAccessExpression(called);
+      return [propertyKey(isCall ? called.name : callee.name, path)!];
     }
     if (callee.kind === ts.SyntaxKind.SuperKeyword || callee.kind === ts.SyntaxKind.ImportKeyword) return [];
     return undefined;
