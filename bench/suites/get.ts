@@ -10,6 +10,8 @@
  * - cursor hit, cursor miss: `cursor.find(key)` and a field, against `map.get(key)` and a property; misses are keys that are not there.
  * - view hit: `store.get(key, type)`, which makes a view, against the same Map.
  * - getMany hit: 32 keys per call, against 32 `map.get` into a fresh array.
+ * - getMany ÷ cursor: the same calls against the store itself, where a cursor finds those 32 keys one after the other: what staging the
+ *   look-ups is worth. At the largest size only, because it is for tables that no cache holds.
  * - sharedmap get: `store.get(key, type)` and a field against `sharedmap.get(key)` at 100,000; its keys are strings, made beforehand,
  *   its table has two slots per key, and the value comes back as a string that nobody parses.
  */
@@ -18,13 +20,15 @@ import { createFigure, type Bar, type CaseSpec, type Figure } from '../figures.j
 import { createPopulation, drawKeys, type Population } from '../keys.js';
 import { createFilledMap, createFilledSharedMap, createFilledStore, initialReads, tally, type Tally } from '../subjects.js';
 import type { Plan } from '../plan.js';
+import type { ShadowStore } from '../../src/shadow/store.js';
 
 const BATCH = 32;
 
 const BARS: Readonly<Record<string, Readonly<Record<number, number>>>> = {
-  'cursor hit': { 10_000: 1, 100_000: 1.1, 1_000_000: 1.5 },
+  'cursor hit': { 10_000: 1.2, 100_000: 1.4, 1_000_000: 2 },
   'cursor miss': { 10_000: 0.8, 1_000_000: 1.2 },
   'view hit': { 10_000: 0.8, 1_000_000: 1.3 },
+  'getMany ÷ cursor': { 1_000_000: 1.5 },
   'sharedmap get': { 100_000: 10 },
 };
 
@@ -32,9 +36,9 @@ export function getCases(plan: Plan): CaseSpec[] {
   const cases: CaseSpec[] = [];
   for (const variables of plan.sizes) {
     for (const keys of plan.keys) {
-      for (const name of ['cursor hit', 'cursor miss', 'view hit', 'getMany hit']) {
-        cases.push({ suite: 'get', name, keys, variables, settings: plan.settings });
-      }
+      const names = ['cursor hit', 'cursor miss', 'view hit', 'getMany hit'];
+      if (variables === Math.max(...plan.sizes)) names.push('getMany ÷ cursor');
+      for (const name of names) cases.push({ suite: 'get', name, keys, variables, settings: plan.settings });
     }
   }
   cases.push({ suite: 'get', name: 'sharedmap get', keys: 'sparse', variables: plan.sharedMapSize, settings: plan.settings });
@@ -71,6 +75,8 @@ function createContest(name: string, population: Population): { labels: [ours: s
       return { labels: ['store.get + field', 'Map.get + field'], contest: viewContest(population) };
     case 'getMany hit':
       return { labels: ['store.getMany', `${BATCH} × Map.get`], contest: getManyContest(population) };
+    case 'getMany ÷ cursor':
+      return { labels: ['store.getMany', `${BATCH} × cursor.find`], contest: getManyOrCursorContest(population) };
     case 'sharedmap get':
       return { labels: ['store.get + field', 'sharedmap.get'], contest: sharedMapContest(population) };
     default:
@@ -134,32 +140,15 @@ function viewLoop(present: readonly number[]): () => number {
 }
 
 function getManyContest({ present }: Population): Contest {
-  const store = createFilledStore(present);
   const map = createFilledMap(present);
-  const keys = drawKeys(present, SEQUENCE);
-  const batches: number[][] = [];
-  for (let i = 0; i < SEQUENCE; i += BATCH) batches.push(keys.slice(i, i + BATCH));
-  const step = CHUNK / BATCH;
-  let ourAt = 0;
-  let referenceAt = 0;
+  const batches = drawBatches(present);
+  let at = 0;
   return {
-    ours: () => {
-      let sum = 0;
-      const end = ourAt + step;
-      for (let i = ourAt; i < end; i++) {
-        const found = store.getMany(batches[i]!, tally);
-        for (let j = 0; j < found.length; j++) {
-          const view = found[j];
-          if (view !== undefined) sum = (sum + view.reads) | 0;
-        }
-      }
-      ourAt = end % batches.length;
-      return sum;
-    },
+    ours: getManyLoop(createFilledStore(present), batches),
     reference: () => {
       let sum = 0;
-      const end = referenceAt + step;
-      for (let i = referenceAt; i < end; i++) {
+      const end = at + CHUNK / BATCH;
+      for (let i = at; i < end; i++) {
         const batch = batches[i]!;
         const found: (Tally | undefined)[] = [];
         for (let j = 0; j < batch.length; j++) found.push(map.get(batch[j]!));
@@ -168,9 +157,57 @@ function getManyContest({ present }: Population): Contest {
           if (value !== undefined) sum = (sum + value.reads) | 0;
         }
       }
-      referenceAt = end % batches.length;
+      at = end % batches.length;
       return sum;
     },
+  };
+}
+
+/** Both sides ask the same store: what the other side left in the caches is of as much use to either. */
+function getManyOrCursorContest({ present }: Population): Contest {
+  const store = createFilledStore(present);
+  const batches = drawBatches(present);
+  return { ours: getManyLoop(store, batches), reference: cursorBatchLoop(store, batches) };
+}
+
+function drawBatches(present: readonly number[]): number[][] {
+  const keys = drawKeys(present, SEQUENCE);
+  const batches: number[][] = [];
+  for (let i = 0; i < SEQUENCE; i += BATCH) batches.push(keys.slice(i, i + BATCH));
+  return batches;
+}
+
+function getManyLoop(store: ShadowStore, batches: readonly (readonly number[])[]): () => number {
+  let at = 0;
+  return () => {
+    let sum = 0;
+    const end = at + CHUNK / BATCH;
+    for (let i = at; i < end; i++) {
+      const found = store.getMany(batches[i]!, tally);
+      for (let j = 0; j < found.length; j++) {
+        const view = found[j];
+        if (view !== undefined) sum = (sum + view.reads) | 0;
+      }
+    }
+    at = end % batches.length;
+    return sum;
+  };
+}
+
+function cursorBatchLoop(store: ShadowStore, batches: readonly (readonly number[])[]): () => number {
+  const cursor = store.cursor(tally);
+  let at = 0;
+  return () => {
+    let sum = 0;
+    const end = at + CHUNK / BATCH;
+    for (let i = at; i < end; i++) {
+      const batch = batches[i]!;
+      for (let j = 0; j < batch.length; j++) {
+        if (cursor.find(batch[j]!)) sum = (sum + cursor.reads) | 0;
+      }
+    }
+    at = end % batches.length;
+    return sum;
   };
 }
 

@@ -29,7 +29,9 @@ const MIXES: Readonly<Record<string, Mix>> = {
 };
 
 const SCALING_BARS: Readonly<Record<string, { readonly workers: number; readonly variables: number; readonly atLeast: number }>> = {
-  '95/5': { workers: 2, variables: 1_000_000, atLeast: 1.7 },
+  '100/0': { workers: 2, variables: 1_000_000, atLeast: 1.85 },
+  '95/5': { workers: 2, variables: 1_000_000, atLeast: 1.8 },
+  '50/50': { workers: 2, variables: 1_000_000, atLeast: 1.7 },
 };
 
 const STORE = 0;

@@ -47,7 +47,7 @@ async function runPatchedCall(spec: CaseSpec): Promise<Figure[]> {
   await coordinator.enable({ code: PATCH });
   const { ours, reference } = runContest({ ours: () => chunk(patched), reference: () => chunk(direct) }, spec.settings);
   await coordinator.close();
-  const bar = { on: 'difference', relation: '≤', value: 10 } as const;
+  const bar = { on: 'difference', relation: '≤', value: 7 } as const;
   return [createFigure(spec, 'ns/op', { label: 'patched', rounds: ours }, { label: 'direct', rounds: reference }, bar)];
 }
 
@@ -76,7 +76,7 @@ async function runTaskEntry(spec: CaseSpec): Promise<Figure[]> {
     reference.push(times[1]!);
   }
   await coordinator.close();
-  const bar = { on: 'difference', relation: '≤', value: 150 } as const;
+  const bar = { on: 'difference', relation: '≤', value: 120 } as const;
   return [createFigure(spec, 'ns/op', { label: 'task()', rounds: ours }, { label: 'async function', rounds: reference }, bar)];
 }
 
