@@ -14,6 +14,9 @@ export interface Plan {
   readonly memorySize: number;
   /** Transitions per round. */
   readonly transitions: number;
+  /** Variables that the store grows to. */
+  readonly growthSize: number;
+  readonly growthSettings: Settings;
 }
 
 export const FULL_PLAN: Plan = {
@@ -26,6 +29,8 @@ export const FULL_PLAN: Plan = {
   threadsSettings: { rounds: 9, warmupRounds: 2, milliseconds: 250 },
   memorySize: 1_000_000,
   transitions: 20,
+  growthSize: 10_000_000,
+  growthSettings: { rounds: 3, warmupRounds: 0, milliseconds: 0 },
 };
 
 export const QUICK_PLAN: Plan = {
@@ -38,4 +43,6 @@ export const QUICK_PLAN: Plan = {
   threadsSettings: { rounds: 3, warmupRounds: 1, milliseconds: 10 },
   memorySize: 10_000,
   transitions: 2,
+  growthSize: 20_000,
+  growthSettings: { rounds: 2, warmupRounds: 0, milliseconds: 0 },
 };

@@ -4,6 +4,7 @@
 import type { CaseSpec, Figure } from './figures.js';
 import type { Plan } from './plan.js';
 import { getCases, runGetCase } from './suites/get.js';
+import { getGrowthCases, runGrowthCase } from './suites/growth.js';
 import { getMemoryCases, runMemoryCase } from './suites/memory.js';
 import { getThreadsCases, runThreadsCase } from './suites/threads.js';
 import { getTransitionCases, runTransitionCase } from './suites/transition.js';
@@ -22,4 +23,5 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   threads: { unit: 'Mops/s', cases: getThreadsCases, run: runThreadsCase },
   transition: { unit: 'ns/op and ms', cases: getTransitionCases, run: runTransitionCase },
   memory: { unit: 'bytes/variable', cases: getMemoryCases, run: runMemoryCase },
+  growth: { unit: 'ns', cases: getGrowthCases, run: runGrowthCase },
 };
