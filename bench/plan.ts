@@ -17,6 +17,10 @@ export interface Plan {
   /** Variables that the store grows to. */
   readonly growthSize: number;
   readonly growthSettings: Settings;
+  /** Variables that all workers are after. */
+  readonly hotKeys: number;
+  readonly oversubscribedWorkers: readonly number[];
+  readonly oversubscribedSettings: Settings;
 }
 
 export const FULL_PLAN: Plan = {
@@ -31,6 +35,9 @@ export const FULL_PLAN: Plan = {
   transitions: 20,
   growthSize: 10_000_000,
   growthSettings: { rounds: 3, warmupRounds: 0, milliseconds: 0 },
+  hotKeys: 100_000,
+  oversubscribedWorkers: [1, 2, 4, 8, 16, 32],
+  oversubscribedSettings: { rounds: 5, warmupRounds: 1, milliseconds: 500 },
 };
 
 export const QUICK_PLAN: Plan = {
@@ -45,4 +52,7 @@ export const QUICK_PLAN: Plan = {
   transitions: 2,
   growthSize: 20_000,
   growthSettings: { rounds: 2, warmupRounds: 0, milliseconds: 0 },
+  hotKeys: 1000,
+  oversubscribedWorkers: [1, 2, 32],
+  oversubscribedSettings: { rounds: 2, warmupRounds: 1, milliseconds: 20 },
 };

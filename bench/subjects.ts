@@ -46,8 +46,8 @@ export function reservation(variables: number): number {
 }
 
 /** A store that holds a `tally` for each key. */
-export function createFilledStore(keys: readonly number[]): ShadowStore {
-  const store = ShadowStore.create({ maxBytes: reservation(keys.length), maxThreads: 16, types: [tally] });
+export function createFilledStore(keys: readonly number[], maxThreads = 16): ShadowStore {
+  const store = ShadowStore.create({ maxBytes: reservation(keys.length), maxThreads, types: [tally] });
   for (const key of keys) store.alloc(key, tally).reads = initialReads(key);
   store.safepoint();
   return store;

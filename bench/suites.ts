@@ -6,6 +6,7 @@ import type { Plan } from './plan.js';
 import { getCases, runGetCase } from './suites/get.js';
 import { getGrowthCases, runGrowthCase } from './suites/growth.js';
 import { getMemoryCases, runMemoryCase } from './suites/memory.js';
+import { getOversubscribedCases, runOversubscribedCase } from './suites/oversubscribed.js';
 import { getThreadsCases, runThreadsCase } from './suites/threads.js';
 import { getTransitionCases, runTransitionCase } from './suites/transition.js';
 import { getWriteCases, runWriteCase } from './suites/write.js';
@@ -24,4 +25,5 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   transition: { unit: 'ns/op and ms', cases: getTransitionCases, run: runTransitionCase },
   memory: { unit: 'bytes/variable', cases: getMemoryCases, run: runMemoryCase },
   growth: { unit: 'ns', cases: getGrowthCases, run: runGrowthCase },
+  oversubscribed: { unit: 'Mops/s and share', cases: getOversubscribedCases, run: runOversubscribedCase },
 };
