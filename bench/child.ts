@@ -3,11 +3,11 @@
  *
  *   NODE_OPTIONS=--cpu-prof npm run bench -- get --filter 'cursor hit dense 10000 variables'
  */
-import type { CaseSpec, Figure } from './figures.js';
+import type { CaseSpec } from './figures.js';
 import { SUITES } from './suites.js';
 
 const spec = JSON.parse(process.argv[2] ?? '{}') as CaseSpec;
 const suite = SUITES[spec.suite];
 if (suite === undefined) throw new RangeError(`no such suite: ${spec.suite}`);
-const figures: Figure[] = await suite.run(spec);
-process.send?.(figures, () => process.disconnect());
+const result = await suite.run(spec);
+process.send?.(result, () => process.disconnect());

@@ -1,18 +1,17 @@
 /**
  * `npm run bench -- [suite…] [--json FILE] [--quick] [--filter TEXT]`: runs the suites case by case, each in a process of its own, and
- * shows every figure beside its reference. Exit code 0 when every case ran, whatever its bar says; 1 when one did not; 2 for
- * arguments that make no sense.
+ * shows every figure beside its reference. Exit code 0 when every case ran or was left out for a reason, whatever its bar says; 1 when
+ * one failed; 2 for arguments that make no sense.
  */
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { messageOf } from '../src/errors.js';
-import type { CaseSpec, Figure } from './figures.js';
+import type { CaseSpec } from './figures.js';
 import { describeCommit, describeMachine } from './machine.js';
 import { FULL_PLAN, QUICK_PLAN } from './plan.js';
-import { countBars, tableHeader, tableRow, type Report } from './report.js';
+import { countBars, type Report } from './report.js';
+import { describeCase, runCases } from './run.js';
 import { SUITES } from './suites.js';
 
 const USAGE = `Usage: npm run bench -- [suite…] [options]
@@ -59,56 +58,14 @@ function readOptions(): Options {
   }
 }
 
-function describeCase(spec: CaseSpec): string {
-  return `${spec.suite} ${spec.name} ${spec.keys} ${spec.variables} variables`;
-}
-
-/** Runs one case in a fresh process, so that neither type feedback nor garbage of another case is in it. */
-async function runCase(spec: CaseSpec): Promise<Figure[]> {
-  const child = fork(fileURLToPath(new URL('./child.js', import.meta.url)), [JSON.stringify(spec)], { execArgv: ['--expose-gc'] });
-  const received: Figure[][] = [];
-  child.on('message', (message) => received.push(message as Figure[]));
-  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
-  const figures = received[0];
-  if (code !== 0 || figures === undefined) throw new Error(`the case ended with ${signal ?? `code ${String(code)}`}`);
-  return figures;
-}
-
-interface Outcome {
-  readonly figures: readonly Figure[];
-  readonly failures: Report['failures'];
-}
-
-/** Runs case after case, showing figures as they come; a case that fails is noted and the rest goes on. */
-async function runCases(cases: readonly CaseSpec[]): Promise<Outcome> {
-  const figures: Figure[] = [];
-  const failures: { case: string; message: string }[] = [];
-  let suite = '';
-  for (const spec of cases) {
-    if (spec.suite !== suite) {
-      suite = spec.suite;
-      console.log(`\n${suite} (${SUITES[suite]!.unit})\n\n${tableHeader()}`);
-    }
-    try {
-      const measured = await runCase(spec);
-      figures.push(...measured);
-      for (const figure of measured) console.log(tableRow(figure));
-    } catch (error) {
-      const message = messageOf(error);
-      failures.push({ case: describeCase(spec), message });
-      console.log(`${describeCase(spec)}: ${message}`);
-    }
-  }
-  return { figures, failures };
-}
-
 const { cases, json, quick } = readOptions();
 const startedAt = new Date();
 const machine = describeMachine();
 console.log(`${machine.cpu}, ${machine.cores} cores, load ${machine.load.toFixed(2)}, Node ${process.version}`);
-const { figures, failures } = await runCases(cases);
+const { figures, failures, leftOut } = await runCases(cases, (line) => console.log(line));
 const bars = countBars(figures);
 console.log(`\n${figures.length} figures; bars: ${bars.met} met, ${bars.missed} missed${quick ? ' (quick: not a measurement)' : ''}`);
+for (const { case: name, reason } of leftOut) console.log(`left out: ${name}: ${reason}`);
 if (json !== undefined) {
   const report: Report = {
     schema: 1,
@@ -122,6 +79,7 @@ if (json !== undefined) {
     machine,
     bars,
     failures,
+    leftOut,
     figures,
   };
   writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);

@@ -19,6 +19,8 @@ export interface Report {
   readonly bars: { readonly met: number; readonly missed: number };
   /** Cases that ended with an error instead of figures. */
   readonly failures: readonly { readonly case: string; readonly message: string }[];
+  /** Cases that cannot be measured here, and why. */
+  readonly leftOut: readonly { readonly case: string; readonly reason: string }[];
   readonly figures: readonly Figure[];
 }
 

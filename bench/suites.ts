@@ -1,7 +1,7 @@
 /**
  * The benchmark suites by name: which cases each has, and how one is run.
  */
-import type { CaseSpec, Figure } from './figures.js';
+import type { CaseSpec, Figure, LeftOut } from './figures.js';
 import type { Plan } from './plan.js';
 import { getCases, runGetCase } from './suites/get.js';
 import { getGrowthCases, runGrowthCase } from './suites/growth.js';
@@ -15,7 +15,8 @@ export interface Suite {
   /** For the heading: the figures carry their own. */
   readonly unit: string;
   readonly cases: (plan: Plan) => CaseSpec[];
-  readonly run: (spec: CaseSpec) => Figure[] | Promise<Figure[]>;
+  /** Measures, in a process of its own, or says why it leaves the case out; an error is a failure of the whole run. */
+  readonly run: (spec: CaseSpec) => Figure[] | LeftOut | Promise<Figure[] | LeftOut>;
 }
 
 export const SUITES: Readonly<Record<string, Suite>> = {

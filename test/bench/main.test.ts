@@ -36,6 +36,7 @@ test('a quick run writes machine, versions, command and every round beside its r
   assert.match(written.command, /^npm run bench -- get --filter cursor hit --quick/);
   assert.ok(written.machine.cores >= 1);
   assert.deepEqual(written.failures, []);
+  assert.deepEqual(written.leftOut, []);
   assert.deepEqual(
     written.figures.map((figure) => `${figure.suite} ${figure.name} ${figure.keys}`),
     ['get cursor hit dense', 'get cursor hit sparse'],
