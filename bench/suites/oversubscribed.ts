@@ -12,7 +12,7 @@
  * - one key update: all workers change the same variable under its lock. one key add: the same by the atomic `cursor.add`. Beside it what
  *   one worker does alone.
  * - 32 ÷ 2: the store against itself.
- * - least ÷ most, Jain: how evenly the operations of a round were shared out among its workers, 1 when all had the same.
+ * - least/most, Jain: how evenly the operations of a round were shared out among its workers, 1 when all had the same.
  *
  * In the end the variables must hold as many changes as all rounds together made: none was lost.
  */
@@ -137,13 +137,13 @@ function figuresOf(spec: CaseSpec, load: Load, counts: readonly number[], { side
   figures.push(collapseFigure(spec, 'store', many, few, store));
   if (maps !== undefined) figures.push(collapseFigure(spec, 'Maps', many, few, maps));
   for (const [name, fairness] of [
-    ['least ÷ most', 'leastToMost'],
+    ['least/most', 'leastToMost'],
     ['Jain', 'jain'],
   ] as const) {
     for (const count of several) {
-      const ours = { label: `${count} workers`, rounds: store[fairness].get(count)! };
+      const ours = { label: 'store', rounds: store[fairness].get(count)! };
       const reference = maps === undefined ? null : { label: 'a Map each', rounds: maps[fairness].get(count)! };
-      figures.push(createFigure({ ...spec, name: `${spec.name}, ${name}` }, 'share', ours, reference, null));
+      figures.push(createFigure({ ...spec, name: `${spec.name}, ${count}: ${name}` }, 'share', ours, reference, null));
     }
   }
   return figures;

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { jainIndex, leastToMost } from '../../bench/statistics.js';
-import { quickReport } from './quick.js';
+import { quickReport } from './quick-report.js';
 
 test('a quick run tells throughput, collapse and fairness of every load, the last between 0 and 1', () => {
   const { figures } = quickReport('oversubscribed');
   const names = (load: string, sides: readonly string[]): string[] => [
     ...[2, 32].map((count) => `${load}, ${count} workers`),
     ...sides.map((side) => `${load}, ${side}: 32 ÷ 2`),
-    ...['least ÷ most', 'least ÷ most', 'Jain', 'Jain'].map((fairness) => `${load}, ${fairness}`),
+    ...['least/most', 'Jain'].flatMap((fairness) => [2, 32].map((count) => `${load}, ${count}: ${fairness}`)),
   ];
   assert.deepEqual(
     figures.map(({ name }) => name),
