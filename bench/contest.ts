@@ -28,12 +28,18 @@ export interface ContestResult {
   readonly reference: number[];
 }
 
+/**
+ * Garbage is collected before each round or, where the heap is so large that the collector's threads are still busy with it when the first
+ * side runs, once.
+ */
+export type Collect = 'each round' | 'once';
+
 /** @throws Error when the first chunks of both sides do not come to the same checksum: then they do different work. */
-export function runContest(contest: Contest, settings: Settings): ContestResult {
+export function runContest(contest: Contest, settings: Settings, collect: Collect = 'each round'): ContestResult {
   requireSameWork(contest);
   const result: ContestResult = { ours: [], reference: [] };
   for (let round = -settings.warmupRounds; round < settings.rounds; round++) {
-    globalThis.gc?.();
+    if (collect === 'each round' || round === -settings.warmupRounds) globalThis.gc?.();
     const [ourTime, referenceTime] = runRound(contest, settings.milliseconds, round % 2 === 0);
     if (round < 0) continue;
     result.ours.push(ourTime);
@@ -43,7 +49,8 @@ export function runContest(contest: Contest, settings: Settings): ContestResult 
 }
 
 /**
- * Measures ours alone, where no reference can be had at that size: `contest.reference` does the first chunk only, which tells what ours must come to.
+ * Measures ours alone, where no reference can be had at that size: `contest.reference` does the first chunk only, which tells what ours
+ * must come to.
  * @throws Error as runContest() does
  */
 export function runAlone(contest: Contest, settings: Settings): number[] {

@@ -21,6 +21,13 @@ export interface Plan {
   readonly hotKeys: number;
   readonly oversubscribedWorkers: readonly number[];
   readonly oversubscribedSettings: Settings;
+  readonly scaleSizes: readonly number[];
+  /** Variables beyond which there is no Map to compare with. */
+  readonly scaleMapLimit: number;
+  readonly scaleTypes: readonly number[];
+  /** Variables of all types together. */
+  readonly scaleTypesSize: number;
+  readonly scaleSettings: Settings;
 }
 
 export const FULL_PLAN: Plan = {
@@ -38,6 +45,11 @@ export const FULL_PLAN: Plan = {
   hotKeys: 100_000,
   oversubscribedWorkers: [1, 2, 4, 8, 16, 32],
   oversubscribedSettings: { rounds: 5, warmupRounds: 1, milliseconds: 500 },
+  scaleSizes: [10_000, 100_000, 1_000_000, 10_000_000, 50_000_000],
+  scaleMapLimit: 2 ** 24,
+  scaleTypes: [1, 100, 2000],
+  scaleTypesSize: 1_000_000,
+  scaleSettings: { rounds: 5, warmupRounds: 1, milliseconds: 100 },
 };
 
 export const QUICK_PLAN: Plan = {
@@ -55,4 +67,9 @@ export const QUICK_PLAN: Plan = {
   hotKeys: 1000,
   oversubscribedWorkers: [1, 2, 32],
   oversubscribedSettings: { rounds: 2, warmupRounds: 1, milliseconds: 20 },
+  scaleSizes: [1000, 3000],
+  scaleMapLimit: 2000,
+  scaleTypes: [1, 100, 2000],
+  scaleTypesSize: 20_000,
+  scaleSettings: { rounds: 2, warmupRounds: 1, milliseconds: 2 },
 };

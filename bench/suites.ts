@@ -7,6 +7,7 @@ import { getCases, runGetCase } from './suites/get.js';
 import { getGrowthCases, runGrowthCase } from './suites/growth.js';
 import { getMemoryCases, runMemoryCase } from './suites/memory.js';
 import { getOversubscribedCases, runOversubscribedCase } from './suites/oversubscribed.js';
+import { getScaleCases, runScaleCase } from './suites/scale.js';
 import { getThreadsCases, runThreadsCase } from './suites/threads.js';
 import { getTransitionCases, runTransitionCase } from './suites/transition.js';
 import { getWriteCases, runWriteCase } from './suites/write.js';
@@ -27,4 +28,5 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   memory: { unit: 'bytes/variable', cases: getMemoryCases, run: runMemoryCase },
   growth: { unit: 'ns', cases: getGrowthCases, run: runGrowthCase },
   oversubscribed: { unit: 'Mops/s and share', cases: getOversubscribedCases, run: runOversubscribedCase },
+  scale: { unit: 'ns/op', cases: getScaleCases, run: runScaleCase },
 };
