@@ -9,10 +9,15 @@ export function createRandom(seed: number): (bound: number) => number {
   let state = seed | 0;
   return (bound) => {
     state = (state + 0x9e3779b9) | 0;
-    let mixed = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
-    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97);
-    return Math.floor((((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32) * bound);
+    return below(bound, state);
   };
+}
+
+/** 0…bound−1, the same for the same 32-bit `state`. */
+function below(bound: number, state: number): number {
+  let mixed = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
+  mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97);
+  return Math.floor((((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32) * bound);
 }
 
 export interface Population {
@@ -37,6 +42,22 @@ export function createPopulation(kind: CaseSpec['keys'], count: number, seed = 1
   shuffle(present, random);
   shuffle(absent, random);
   return { present, absent };
+}
+
+/** Parents of a store too large to list them: each follows from its index alone. */
+export interface Keyspace {
+  /** In the store, 0 ≤ index < count. */
+  readonly present: (index: number) => number;
+  /** As many that are not. */
+  readonly absent: (index: number) => number;
+}
+
+/** Like `createPopulation`, but not shuffled: dense ones ascend, and sparse ones ascend with gaps. */
+export function createKeyspace(kind: CaseSpec['keys'], count: number): Keyspace {
+  if (kind === 'dense') return { present: (index) => index, absent: (index) => count + index };
+  const stride = Math.floor(SPARSE_LIMIT / (2 * count));
+  const inStride = (place: number): number => place * stride + below(stride, place);
+  return { present: (index) => inStride(2 * index), absent: (index) => inStride(2 * index + 1) };
 }
 
 /** `count` parents drawn uniformly, with repetition. */

@@ -20,6 +20,20 @@ export interface Plan {
   readonly redis?: string | undefined;
   /** What the command line gives as recorded input. */
   readonly trace?: TraceSource | undefined;
+  /** Variables that the store grows to. */
+  readonly growthSize: number;
+  readonly growthSettings: Settings;
+  /** Variables that all workers are after. */
+  readonly hotKeys: number;
+  readonly oversubscribedWorkers: readonly number[];
+  readonly oversubscribedSettings: Settings;
+  readonly scaleSizes: readonly number[];
+  /** Variables beyond which there is no Map to compare with. */
+  readonly scaleMapLimit: number;
+  readonly scaleTypes: readonly number[];
+  /** Variables of all types together. */
+  readonly scaleTypesSize: number;
+  readonly scaleSettings: Settings;
 }
 
 export interface TracesPlan {
@@ -56,6 +70,16 @@ export const FULL_PLAN: Plan = {
     settings: { rounds: 7, warmupRounds: 2, milliseconds: 60 },
   },
   traces: { records: 100_000, requests: 100_000, workers: 2, settings: { rounds: 7, warmupRounds: 2, milliseconds: 0 } },
+  growthSize: 10_000_000,
+  growthSettings: { rounds: 3, warmupRounds: 0, milliseconds: 0 },
+  hotKeys: 100_000,
+  oversubscribedWorkers: [1, 2, 4, 8, 16, 32],
+  oversubscribedSettings: { rounds: 5, warmupRounds: 1, milliseconds: 500 },
+  scaleSizes: [10_000, 100_000, 1_000_000, 10_000_000, 50_000_000],
+  scaleMapLimit: 2 ** 24,
+  scaleTypes: [1, 100, 2000],
+  scaleTypesSize: 1_000_000,
+  scaleSettings: { rounds: 5, warmupRounds: 1, milliseconds: 100 },
 };
 
 export const QUICK_PLAN: Plan = {
@@ -70,4 +94,14 @@ export const QUICK_PLAN: Plan = {
   transitions: 2,
   peers: { sizes: [1000], workerMapSize: 100, workers: [1, 2], settings: { rounds: 3, warmupRounds: 1, milliseconds: 10 } },
   traces: { records: 1000, requests: 5000, workers: 2, settings: { rounds: 3, warmupRounds: 1, milliseconds: 0 } },
+  growthSize: 20_000,
+  growthSettings: { rounds: 2, warmupRounds: 0, milliseconds: 0 },
+  hotKeys: 1000,
+  oversubscribedWorkers: [1, 2, 32],
+  oversubscribedSettings: { rounds: 2, warmupRounds: 1, milliseconds: 20 },
+  scaleSizes: [1000, 3000],
+  scaleMapLimit: 2000,
+  scaleTypes: [1, 100, 2000],
+  scaleTypesSize: 20_000,
+  scaleSettings: { rounds: 2, warmupRounds: 1, milliseconds: 2 },
 };

@@ -43,3 +43,15 @@ export function quotients(numerator: readonly number[], denominator: readonly nu
   if (numerator.length !== denominator.length) throw new RangeError('both sides need the same number of rounds');
   return numerator.map((value, round) => value / denominator[round]!);
 }
+
+/** How evenly something is shared out: the least share ÷ the largest, 0…1. */
+export function leastToMost(shares: readonly number[]): number {
+  return Math.min(...shares) / Math.max(...shares);
+}
+
+/** Jain's index of fairness: 1 when all shares are equal, 1 ÷ n when one has everything. */
+export function jainIndex(shares: readonly number[]): number {
+  const sum = shares.reduce((total, share) => total + share, 0);
+  const squares = shares.reduce((total, share) => total + share * share, 0);
+  return (sum * sum) / (shares.length * squares);
+}

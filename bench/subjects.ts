@@ -46,8 +46,8 @@ export function reservation(variables: number): number {
 }
 
 /** A store that holds a `tally` for each key, with room for `capacity` of them. */
-export function createFilledStore(keys: readonly number[], capacity = keys.length): ShadowStore {
-  const store = ShadowStore.create({ maxBytes: reservation(capacity), maxThreads: 16, types: [tally] });
+export function createFilledStore(keys: readonly number[], capacity = keys.length, maxThreads = 16): ShadowStore {
+  const store = ShadowStore.create({ maxBytes: reservation(capacity), maxThreads, types: [tally] });
   for (const key of keys) store.alloc(key, tally).reads = initialReads(key);
   store.safepoint();
   return store;

@@ -4,8 +4,11 @@
 import type { CaseSpec, Figure, LeftOut } from './figures.js';
 import type { Plan } from './plan.js';
 import { getCases, runGetCase } from './suites/get.js';
+import { getGrowthCases, runGrowthCase } from './suites/growth.js';
 import { getMemoryCases, runMemoryCase } from './suites/memory.js';
 import { getPeersCases, runPeersCase } from './suites/peers.js';
+import { getOversubscribedCases, runOversubscribedCase } from './suites/oversubscribed.js';
+import { getScaleCases, runScaleCase } from './suites/scale.js';
 import { getThreadsCases, runThreadsCase } from './suites/threads.js';
 import { getTracesCases, runTracesCase } from './suites/traces.js';
 import { getTransitionCases, runTransitionCase } from './suites/transition.js';
@@ -27,4 +30,7 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   memory: { unit: 'bytes/variable', cases: getMemoryCases, run: runMemoryCase },
   peers: { unit: 'Mops/s', cases: getPeersCases, run: runPeersCase },
   traces: { unit: 'Mops/s', cases: getTracesCases, run: runTracesCase },
+  growth: { unit: 'ns', cases: getGrowthCases, run: runGrowthCase },
+  oversubscribed: { unit: 'Mops/s and share', cases: getOversubscribedCases, run: runOversubscribedCase },
+  scale: { unit: 'ns/op', cases: getScaleCases, run: runScaleCase },
 };

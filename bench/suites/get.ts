@@ -18,11 +18,10 @@
 import { CHUNK, runContest, SEQUENCE, type Contest } from '../contest.js';
 import { createFigure, type Bar, type CaseSpec, type Figure } from '../figures.js';
 import { createPopulation, drawKeys, type Population } from '../keys.js';
+import { BATCH, cursorBatchLoop, cursorLoop, cutBatches, getManyLoop, mapLoop } from '../loops.js';
 import { createFilledMap, createFilledSharedMap, createFilledStore, initialReads, tally, type Tally } from '../subjects.js';
 import type { Plan } from '../plan.js';
 import type { ShadowStore } from '../../src/shadow/store.js';
-
-const BATCH = 32;
 
 const BARS: Readonly<Record<string, Readonly<Record<number, number>>>> = {
   'cursor hit': { 10_000: 1.2, 100_000: 1.4, 1_000_000: 2 },
@@ -85,47 +84,16 @@ function createContest(name: string, population: Population): { labels: [ours: s
 }
 
 function cursorContest(population: Population, asked: readonly number[]): Contest {
-  return { ours: cursorLoop(population.present, asked), reference: mapLoop(population.present, asked) };
-}
-
-function cursorLoop(present: readonly number[], asked: readonly number[]): () => number {
-  const cursor = createFilledStore(present).cursor(tally);
   const keys = drawKeys(asked, SEQUENCE);
-  let at = 0;
-  return () => {
-    let sum = 0;
-    const end = at + CHUNK;
-    for (let i = at; i < end; i++) {
-      if (cursor.find(keys[i]!)) sum = (sum + cursor.reads) | 0;
-    }
-    at = end % SEQUENCE;
-    return sum;
-  };
-}
-
-function mapLoop(present: readonly number[], asked: readonly number[]): () => number {
-  const map = createFilledMap(present);
-  const keys = drawKeys(asked, SEQUENCE);
-  let at = 0;
-  return () => {
-    let sum = 0;
-    const end = at + CHUNK;
-    for (let i = at; i < end; i++) {
-      const found = map.get(keys[i]!);
-      if (found !== undefined) sum = (sum + found.reads) | 0;
-    }
-    at = end % SEQUENCE;
-    return sum;
-  };
+  return { ours: cursorLoop(createFilledStore(population.present), keys), reference: mapLoop(createFilledMap(population.present), keys) };
 }
 
 function viewContest({ present }: Population): Contest {
-  return { ours: viewLoop(present), reference: mapLoop(present, present) };
+  const keys = drawKeys(present, SEQUENCE);
+  return { ours: viewLoop(createFilledStore(present), keys), reference: mapLoop(createFilledMap(present), keys) };
 }
 
-function viewLoop(present: readonly number[]): () => number {
-  const store = createFilledStore(present);
-  const keys = drawKeys(present, SEQUENCE);
+function viewLoop(store: ShadowStore, keys: readonly number[]): () => number {
   let at = 0;
   return () => {
     let sum = 0;
@@ -141,7 +109,7 @@ function viewLoop(present: readonly number[]): () => number {
 
 function getManyContest({ present }: Population): Contest {
   const map = createFilledMap(present);
-  const batches = drawBatches(present);
+  const batches = cutBatches(drawKeys(present, SEQUENCE));
   let at = 0;
   return {
     ours: getManyLoop(createFilledStore(present), batches),
@@ -166,49 +134,8 @@ function getManyContest({ present }: Population): Contest {
 /** Both sides ask the same store: what the other side left in the caches is of as much use to either. */
 function getManyOrCursorContest({ present }: Population): Contest {
   const store = createFilledStore(present);
-  const batches = drawBatches(present);
+  const batches = cutBatches(drawKeys(present, SEQUENCE));
   return { ours: getManyLoop(store, batches), reference: cursorBatchLoop(store, batches) };
-}
-
-function drawBatches(present: readonly number[]): number[][] {
-  const keys = drawKeys(present, SEQUENCE);
-  const batches: number[][] = [];
-  for (let i = 0; i < SEQUENCE; i += BATCH) batches.push(keys.slice(i, i + BATCH));
-  return batches;
-}
-
-function getManyLoop(store: ShadowStore, batches: readonly (readonly number[])[]): () => number {
-  let at = 0;
-  return () => {
-    let sum = 0;
-    const end = at + CHUNK / BATCH;
-    for (let i = at; i < end; i++) {
-      const found = store.getMany(batches[i]!, tally);
-      for (let j = 0; j < found.length; j++) {
-        const view = found[j];
-        if (view !== undefined) sum = (sum + view.reads) | 0;
-      }
-    }
-    at = end % batches.length;
-    return sum;
-  };
-}
-
-function cursorBatchLoop(store: ShadowStore, batches: readonly (readonly number[])[]): () => number {
-  const cursor = store.cursor(tally);
-  let at = 0;
-  return () => {
-    let sum = 0;
-    const end = at + CHUNK / BATCH;
-    for (let i = at; i < end; i++) {
-      const batch = batches[i]!;
-      for (let j = 0; j < batch.length; j++) {
-        if (cursor.find(batch[j]!)) sum = (sum + cursor.reads) | 0;
-      }
-    }
-    at = end % batches.length;
-    return sum;
-  };
 }
 
 function sharedMapContest({ present }: Population): Contest {
@@ -219,7 +146,7 @@ function sharedMapContest({ present }: Population): Contest {
   let at = 0;
   let units = 0;
   return {
-    ours: viewLoop(present),
+    ours: viewLoop(createFilledStore(present), drawn),
     reference: () => {
       let sum = 0;
       const end = at + CHUNK;

@@ -17,9 +17,10 @@
  *   change of the Map's object.
  * - sharedmap set: `store.getOrAlloc(key, type)` and a field against `sharedmap.set(key, text)` of existing keys at 100,000.
  */
-import { CHUNK, runContest, SAFEPOINT_INTERVAL, SEQUENCE, type Contest } from '../contest.js';
+import { CHUNK, runContest, SEQUENCE, type Contest } from '../contest.js';
 import { createFigure, type Bar, type CaseSpec, type Figure } from '../figures.js';
 import { createPopulation, drawKeys, type Population } from '../keys.js';
+import { addLoop, allocLoop, mapAddLoop, mapSetLoop } from '../loops.js';
 import {
   changeDraft,
   changeTally,
@@ -31,7 +32,6 @@ import {
   tally,
 } from '../subjects.js';
 import type { Plan } from '../plan.js';
-import type { ShadowStore } from '../../src/shadow/store.js';
 
 const CASES = ['alloc + free', 'getOrAlloc hit', 'add', 'add ÷ bare', 'update'];
 
@@ -80,36 +80,8 @@ function createContest(name: string, population: Population): NamedContest {
 }
 
 function allocContest({ present, absent }: Population): Contest {
-  const store = createFilledStore(present);
-  const map = createFilledMap(present);
   const keys = drawKeys(absent, SEQUENCE);
-  let ourAt = 0;
-  let referenceAt = 0;
-  return {
-    ours: () => {
-      let freed = 0;
-      const end = ourAt + CHUNK;
-      for (let i = ourAt; i < end; i++) {
-        const key = keys[i]!;
-        store.alloc(key, tally).reads = 1;
-        if (store.free(key, tally)) freed++;
-        if (i % SAFEPOINT_INTERVAL === 0) store.safepoint();
-      }
-      ourAt = end % SEQUENCE;
-      return freed;
-    },
-    reference: () => {
-      let freed = 0;
-      const end = referenceAt + CHUNK;
-      for (let i = referenceAt; i < end; i++) {
-        const key = keys[i]!;
-        map.set(key, createTally(1));
-        if (map.delete(key)) freed++;
-      }
-      referenceAt = end % SEQUENCE;
-      return freed;
-    },
-  };
+  return { ours: allocLoop(createFilledStore(present), keys), reference: mapSetLoop(createFilledMap(present), keys) };
 }
 
 function getOrAllocContest({ present }: Population): Contest {
@@ -145,38 +117,8 @@ function getOrAllocContest({ present }: Population): Contest {
 }
 
 function addContest({ present }: Population): Contest {
-  const map = createFilledMap(present);
   const keys = drawKeys(present, SEQUENCE);
-  let at = 0;
-  return {
-    ours: addLoop(createFilledStore(present), keys),
-    reference: () => {
-      let sum = 0;
-      const end = at + CHUNK;
-      for (let i = at; i < end; i++) {
-        const found = map.get(keys[i]!);
-        if (found === undefined) continue;
-        sum = (sum + found.reads) | 0;
-        found.reads += 1;
-      }
-      at = end % SEQUENCE;
-      return sum;
-    },
-  };
-}
-
-function addLoop(store: ShadowStore, keys: readonly number[]): () => number {
-  const cursor = store.cursor(tally);
-  let at = 0;
-  return () => {
-    let sum = 0;
-    const end = at + CHUNK;
-    for (let i = at; i < end; i++) {
-      if (cursor.find(keys[i]!)) sum = (sum + cursor.add('reads', 1)) | 0;
-    }
-    at = end % SEQUENCE;
-    return sum;
-  };
+  return { ours: addLoop(createFilledStore(present), keys), reference: mapAddLoop(createFilledMap(present), keys) };
 }
 
 function bareAddContest({ present }: Population): Contest {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CHUNK, runContest, SEQUENCE } from '../../bench/contest.js';
+import { CHUNK, runAlone, runContest, SEQUENCE } from '../../bench/contest.js';
 import { createPopulation, createRandom, drawKeys } from '../../bench/keys.js';
 
 const SETTINGS = { rounds: 3, warmupRounds: 1, milliseconds: 1 };
@@ -14,6 +14,14 @@ test('a contest measures both sides once a round, warm-up left out', () => {
 
 test('sides that do different work are refused', () => {
   assert.throws(() => runContest({ ours: () => 1, reference: () => 2 }, SETTINGS), /same work/);
+});
+
+test('a reference that is not measured still tells what the work must come to', () => {
+  let calls = 0;
+  const rounds = runAlone({ ours: () => 1, reference: () => ++calls }, SETTINGS);
+  assert.equal(rounds.length, 3);
+  assert.equal(calls, 1);
+  assert.throws(() => runAlone({ ours: () => 1, reference: () => 2 }, SETTINGS), /same work/);
 });
 
 test('an error of a side ends the contest', () => {
