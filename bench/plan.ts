@@ -14,6 +14,9 @@ export interface Plan {
   readonly memorySize: number;
   /** Transitions per round. */
   readonly transitions: number;
+  /** Variables of the id that is collected, and of the one that stays. */
+  readonly collectSize: number;
+  readonly collectSettings: Settings;
 }
 
 export const FULL_PLAN: Plan = {
@@ -26,6 +29,8 @@ export const FULL_PLAN: Plan = {
   threadsSettings: { rounds: 9, warmupRounds: 2, milliseconds: 250 },
   memorySize: 1_000_000,
   transitions: 20,
+  collectSize: 1_000_000,
+  collectSettings: { rounds: 5, warmupRounds: 1, milliseconds: 300 },
 };
 
 export const QUICK_PLAN: Plan = {
@@ -38,4 +43,6 @@ export const QUICK_PLAN: Plan = {
   threadsSettings: { rounds: 3, warmupRounds: 1, milliseconds: 10 },
   memorySize: 10_000,
   transitions: 2,
+  collectSize: 20_000,
+  collectSettings: { rounds: 2, warmupRounds: 1, milliseconds: 5 },
 };

@@ -3,6 +3,7 @@
  */
 import type { CaseSpec, Figure } from './figures.js';
 import type { Plan } from './plan.js';
+import { getCollectCases, runCollectCase } from './suites/collect.js';
 import { getCases, runGetCase } from './suites/get.js';
 import { getMemoryCases, runMemoryCase } from './suites/memory.js';
 import { getThreadsCases, runThreadsCase } from './suites/threads.js';
@@ -22,4 +23,5 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   threads: { unit: 'Mops/s', cases: getThreadsCases, run: runThreadsCase },
   transition: { unit: 'ns/op and ms', cases: getTransitionCases, run: runTransitionCase },
   memory: { unit: 'bytes/variable', cases: getMemoryCases, run: runMemoryCase },
+  collect: { unit: 'ms, M/s and ns', cases: getCollectCases, run: runCollectCase },
 };
