@@ -17,6 +17,9 @@ export interface Plan {
   /** Variables of the id that is collected, and of the one that stays. */
   readonly collectSize: number;
   readonly collectSettings: Settings;
+  readonly recoverSize: number;
+  /** A round is a death; the time is how long somebody has slept waiting for the lock before it. */
+  readonly recoverSettings: Settings;
 }
 
 export const FULL_PLAN: Plan = {
@@ -31,6 +34,8 @@ export const FULL_PLAN: Plan = {
   transitions: 20,
   collectSize: 1_000_000,
   collectSettings: { rounds: 5, warmupRounds: 1, milliseconds: 300 },
+  recoverSize: 100_000,
+  recoverSettings: { rounds: 80, warmupRounds: 3, milliseconds: 2 },
 };
 
 export const QUICK_PLAN: Plan = {
@@ -45,4 +50,6 @@ export const QUICK_PLAN: Plan = {
   transitions: 2,
   collectSize: 20_000,
   collectSettings: { rounds: 2, warmupRounds: 1, milliseconds: 5 },
+  recoverSize: 1000,
+  recoverSettings: { rounds: 3, warmupRounds: 0, milliseconds: 2 },
 };

@@ -6,6 +6,7 @@ import type { Plan } from './plan.js';
 import { getCollectCases, runCollectCase } from './suites/collect.js';
 import { getCases, runGetCase } from './suites/get.js';
 import { getMemoryCases, runMemoryCase } from './suites/memory.js';
+import { getRecoverCases, runRecoverCase } from './suites/recover.js';
 import { getThreadsCases, runThreadsCase } from './suites/threads.js';
 import { getTransitionCases, runTransitionCase } from './suites/transition.js';
 import { getWriteCases, runWriteCase } from './suites/write.js';
@@ -24,4 +25,5 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   transition: { unit: 'ns/op and ms', cases: getTransitionCases, run: runTransitionCase },
   memory: { unit: 'bytes/variable', cases: getMemoryCases, run: runMemoryCase },
   collect: { unit: 'ms, M/s and ns', cases: getCollectCases, run: runCollectCase },
+  recover: { unit: 'µs and ms', cases: getRecoverCases, run: runRecoverCase },
 };
