@@ -73,13 +73,23 @@ function createStore({ keys, variables }: CaseSpec): ShadowStore {
   return store;
 }
 
+interface Started {
+  readonly worker: Worker;
+  readonly signal: SharedArrayBuffer;
+  /** When its exit event came, before the store's own listener heard of it, ns. */
+  readonly exited: Promise<number>;
+}
+
 /** A worker that has come to where it was to go: the victim into the lock, the heir to its first order. */
-async function start(store: ShadowStore, role: Role, held: Held): Promise<{ readonly worker: Worker; readonly signal: SharedArrayBuffer }> {
+async function start(store: ShadowStore, role: Role, held: Held): Promise<Started> {
   const signal = new SharedArrayBuffer(SIGNAL_BYTES);
   const workerData: DeathWorkerData = { handle: store.handle, role, held, signal };
   const worker = new Worker(new URL('../deaths-worker.js', import.meta.url), { workerData });
+  const exited = new Promise<number>((resolve) => {
+    worker.prependOnceListener('exit', () => resolve(nanosecondsNow()));
+  });
   await once(worker, 'message');
-  return { worker, signal };
+  return { worker, signal, exited };
 }
 
 function tellToEnd(signal: SharedArrayBuffer): void {
@@ -90,26 +100,22 @@ function tellToEnd(signal: SharedArrayBuffer): void {
 
 /** Nanoseconds from the exit event of a victim to the moment the heir has its lock. */
 async function inherit(store: ShadowStore, heir: Worker, { held, how }: Death, asleepMilliseconds: number): Promise<number> {
-  const { worker, signal } = await start(store, 'victim', held);
+  const { worker, signal, exited } = await start(store, 'victim', held);
   const there = once(heir, 'message');
   heir.postMessage('inherit');
   const [message] = (await there) as [unknown];
   if (message !== THERE) throw new Error('the heir had the lock while the victim was alive');
   const inherited = once(heir, 'message') as Promise<[number]>;
   await sleep(asleepMilliseconds); // by then it has given up spinning, and not yet begun to look for itself
-  let exitedAt = 0;
-  worker.prependOnceListener('exit', () => (exitedAt = nanosecondsNow())); // before the store's own listener
-  const exited = once(worker, 'exit');
   if (how === 'terminated') void worker.terminate();
   else tellToEnd(signal);
-  const [[gotAt]] = await Promise.all([inherited, exited]);
+  const [[gotAt], exitedAt] = await Promise.all([inherited, exited]);
   return Math.max(0, gotAt - exitedAt);
 }
 
 /** Nanoseconds from the end of a victim to the moment this thread has its lock, without having heard of it. */
 async function takeUntold(store: ShadowStore, held: Held): Promise<number> {
-  const { worker, signal } = await start(store, 'victim', held);
-  const exited = once(worker, 'exit');
+  const { signal, exited } = await start(store, 'victim', held);
   let gotAt = 0;
   tellToEnd(signal);
   store.alloc(PARENT, mortal, () => (gotAt = nanosecondsNow()));
