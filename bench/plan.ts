@@ -12,8 +12,11 @@ export interface Plan {
   readonly threadsWorkers: readonly number[];
   readonly threadsSettings: Settings;
   readonly memorySize: number;
-  /** Transitions per round. */
+  /** Transitions per round, an even number. */
   readonly transitions: number;
+  readonly transitionWorkers: readonly number[];
+  readonly transitionSettings: Settings;
+  readonly throughputSettings: Settings;
   /** Variables of the id that is collected, and of the one that stays. */
   readonly collectSize: number;
   readonly collectSettings: Settings;
@@ -32,6 +35,9 @@ export const FULL_PLAN: Plan = {
   threadsSettings: { rounds: 9, warmupRounds: 2, milliseconds: 250 },
   memorySize: 1_000_000,
   transitions: 20,
+  transitionWorkers: [2, 8, 32],
+  transitionSettings: { rounds: 5, warmupRounds: 1, milliseconds: 0 },
+  throughputSettings: { rounds: 7, warmupRounds: 1, milliseconds: 250 },
   collectSize: 1_000_000,
   collectSettings: { rounds: 5, warmupRounds: 1, milliseconds: 300 },
   recoverSize: 100_000,
@@ -48,6 +54,9 @@ export const QUICK_PLAN: Plan = {
   threadsSettings: { rounds: 3, warmupRounds: 1, milliseconds: 10 },
   memorySize: 10_000,
   transitions: 2,
+  transitionWorkers: [2, 3],
+  transitionSettings: { rounds: 2, warmupRounds: 0, milliseconds: 0 },
+  throughputSettings: { rounds: 2, warmupRounds: 0, milliseconds: 20 },
   collectSize: 20_000,
   collectSettings: { rounds: 2, warmupRounds: 1, milliseconds: 5 },
   recoverSize: 1000,
