@@ -46,6 +46,7 @@ const HIGHER_RATIO_IS_BETTER: Readonly<Record<Unit, boolean>> = {
   'ns/op': true,
   'Mops/s': true,
   'M/s': true,
+  'tasks/s': true,
   share: true,
   ns: false,
   µs: false,

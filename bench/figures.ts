@@ -7,7 +7,7 @@ import type { PeerName } from './peers/catalog.js';
 import { quotients, summarize, type Summary } from './statistics.js';
 
 /** Of 'ns/op' the ratio compares throughputs; of all others it is ours ÷ the reference's. */
-export type Unit = 'ns/op' | 'ns' | 'µs' | 'ms' | 'Mops/s' | 'M/s' | 'share' | 'bytes/variable';
+export type Unit = 'ns/op' | 'ns' | 'µs' | 'ms' | 'Mops/s' | 'M/s' | 'tasks/s' | 'share' | 'bytes/variable';
 
 /** How long and how often a case is measured. */
 export interface Settings {

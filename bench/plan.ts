@@ -12,7 +12,7 @@ export interface Plan {
   readonly threadsWorkers: readonly number[];
   readonly threadsSettings: Settings;
   readonly memorySize: number;
-  /** Transitions per round. */
+  /** Transitions per round, an even number. */
   readonly transitions: number;
   readonly peers: PeersPlan;
   readonly traces: TracesPlan;
@@ -34,6 +34,15 @@ export interface Plan {
   /** Variables of all types together. */
   readonly scaleTypesSize: number;
   readonly scaleSettings: Settings;
+  readonly transitionWorkers: readonly number[];
+  readonly transitionSettings: Settings;
+  readonly throughputSettings: Settings;
+  /** Variables of the id that is collected, and of the one that stays. */
+  readonly collectSize: number;
+  readonly collectSettings: Settings;
+  readonly recoverSize: number;
+  /** A round is a death; the time is how long somebody has slept waiting for the lock before it. */
+  readonly recoverSettings: Settings;
 }
 
 export interface TracesPlan {
@@ -80,6 +89,13 @@ export const FULL_PLAN: Plan = {
   scaleTypes: [1, 100, 2000],
   scaleTypesSize: 1_000_000,
   scaleSettings: { rounds: 5, warmupRounds: 1, milliseconds: 100 },
+  transitionWorkers: [2, 8, 32],
+  transitionSettings: { rounds: 5, warmupRounds: 1, milliseconds: 0 },
+  throughputSettings: { rounds: 7, warmupRounds: 1, milliseconds: 250 },
+  collectSize: 1_000_000,
+  collectSettings: { rounds: 5, warmupRounds: 1, milliseconds: 300 },
+  recoverSize: 100_000,
+  recoverSettings: { rounds: 80, warmupRounds: 3, milliseconds: 2 },
 };
 
 export const QUICK_PLAN: Plan = {
@@ -104,4 +120,11 @@ export const QUICK_PLAN: Plan = {
   scaleTypes: [1, 100, 2000],
   scaleTypesSize: 20_000,
   scaleSettings: { rounds: 2, warmupRounds: 1, milliseconds: 2 },
+  transitionWorkers: [2, 3],
+  transitionSettings: { rounds: 2, warmupRounds: 0, milliseconds: 0 },
+  throughputSettings: { rounds: 2, warmupRounds: 0, milliseconds: 20 },
+  collectSize: 20_000,
+  collectSettings: { rounds: 2, warmupRounds: 1, milliseconds: 5 },
+  recoverSize: 1000,
+  recoverSettings: { rounds: 3, warmupRounds: 0, milliseconds: 2 },
 };

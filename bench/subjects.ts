@@ -12,6 +12,9 @@ export const tally = defineShadowType({ id: 0x7a11, fields: { reads: 'u32', writ
 /** 8 bytes of data. */
 export const pair = defineShadowType({ id: 0x7a12, fields: { reads: 'u32', writes: 'u32' } });
 
+/** As `tally`, under an id that no store registers by itself: it comes and goes with a patch. */
+export const guest = defineShadowType({ id: 0x7a13, fields: { reads: 'u32', writes: 'u32', total: 'f64' } });
+
 /** The Map's counterpart of `tally`. */
 export interface Tally {
   reads: number;
@@ -38,6 +41,11 @@ export function changeTally(value: Tally): void {
 /** The value that both sides keep for a key: small, and different from key to key so that sums tell whether the right one was read. */
 export function initialReads(key: number): number {
   return key % 1021;
+}
+
+/** Of the clock that all threads of the process share. */
+export function nanosecondsNow(): number {
+  return Number(process.hrtime.bigint());
 }
 
 /** Bytes to reserve for `variables` variables and as many on their way out; what is not touched costs nothing. */

@@ -3,12 +3,14 @@
  */
 import type { CaseSpec, Figure, LeftOut } from './figures.js';
 import type { Plan } from './plan.js';
+import { getCollectCases, runCollectCase } from './suites/collect.js';
 import { getCases, runGetCase } from './suites/get.js';
 import { getGrowthCases, runGrowthCase } from './suites/growth.js';
 import { getMemoryCases, runMemoryCase } from './suites/memory.js';
 import { getPeersCases, runPeersCase } from './suites/peers.js';
 import { getOversubscribedCases, runOversubscribedCase } from './suites/oversubscribed.js';
 import { getScaleCases, runScaleCase } from './suites/scale.js';
+import { getRecoverCases, runRecoverCase } from './suites/recover.js';
 import { getThreadsCases, runThreadsCase } from './suites/threads.js';
 import { getTracesCases, runTracesCase } from './suites/traces.js';
 import { getTransitionCases, runTransitionCase } from './suites/transition.js';
@@ -33,4 +35,6 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   growth: { unit: 'ns', cases: getGrowthCases, run: runGrowthCase },
   oversubscribed: { unit: 'Mops/s and share', cases: getOversubscribedCases, run: runOversubscribedCase },
   scale: { unit: 'ns/op', cases: getScaleCases, run: runScaleCase },
+  collect: { unit: 'ms, M/s and ns', cases: getCollectCases, run: runCollectCase },
+  recover: { unit: 'µs and ms', cases: getRecoverCases, run: runRecoverCase },
 };

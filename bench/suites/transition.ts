@@ -5,10 +5,7 @@
  * - patched call: a patchable function, patched, against the same function called directly, both through a field that nobody changes;
  *   in one process, thread and round, and neither inlined into the loop more than the other allows.
  * - task entry + exit: `await task(handler)()` against `await handler()` of an async function that does the same nothing.
- * - enable, N workers: from the moment the patch is loaded everywhere (event `start`) to the moment all threads run it (event
- *   `complete`), over a pool whose workers are all busy with tasks of one millisecond, two of them per worker in the queue. The reference is
- *   what such a task took in the same round, on average: with more workers than processors a task that computes takes longer than it is
- *   made for. One round is the median of several transitions, enable and disable in turn.
+ * - pools at work and asleep: see transition-pools.ts.
  */
 import { PatchCoordinator } from '../../src/pool/coordinator.js';
 import { ShadowStore } from '../../src/shadow/store.js';
@@ -16,27 +13,20 @@ import { attach, patchable, task } from '../../src/worker.js';
 import { CHUNK, runContest } from '../contest.js';
 import { createFigure, type CaseSpec, type Figure } from '../figures.js';
 import type { Plan } from '../plan.js';
-import { quantile } from '../statistics.js';
-import type { StepJob } from '../transition-worker.js';
+import { getPoolCases, runPoolCase } from './transition-pools.js';
 
 const PATCH = `const { definePatch } = require('umbra/worker');
 module.exports = definePatch({ name: 'faster', objects: [{ name: 'steps', functions: { step: (x) => x + 1 } }] });`;
 
-const TASK_MILLISECONDS = 1;
-
 export function getTransitionCases(plan: Plan): CaseSpec[] {
   const base = { suite: 'transition', keys: 'dense', variables: plan.transitions, settings: plan.settings } as const;
-  return [
-    { ...base, name: 'patched call' },
-    { ...base, name: 'task entry + exit' },
-    ...(['compute', 'wait'] as const).map((kind) => ({ ...base, name: `enable, tasks that ${kind}`, workers: [8] })),
-  ];
+  return [{ ...base, name: 'patched call' }, { ...base, name: 'task entry + exit' }, ...getPoolCases(plan)];
 }
 
 export function runTransitionCase(spec: CaseSpec): Promise<Figure[]> {
   if (spec.name === 'patched call') return runPatchedCall(spec);
   if (spec.name === 'task entry + exit') return runTaskEntry(spec);
-  return runEnable(spec, spec.name.endsWith('wait') ? 'wait' : 'compute');
+  return runPoolCase(spec);
 }
 
 async function runPatchedCall(spec: CaseSpec): Promise<Figure[]> {
@@ -90,44 +80,4 @@ async function timed(call: (x: number) => Promise<number>, milliseconds: number)
     calls += CHUNK;
   } while (performance.now() - startedAt < milliseconds);
   return ((performance.now() - startedAt) * 1e6) / calls;
-}
-
-async function runEnable(spec: CaseSpec, kind: StepJob['kind']): Promise<Figure[]> {
-  const [workers] = spec.workers ?? [1];
-  const coordinator = new PatchCoordinator(ShadowStore.create({ maxBytes: 2 ** 26 }));
-  const filename = new URL('../transition-worker.js', import.meta.url);
-  const pool = coordinator.createPool<StepJob, number>({ filename, minThreads: workers!, maxThreads: workers!, stricterFIFO: true });
-  let taskTimes: number[] = [];
-  let stop = false;
-  const load = Array.from({ length: workers! * 2 }, async () => {
-    while (!stop) taskTimes.push(await pool.run({ kind, milliseconds: TASK_MILLISECONDS }));
-  });
-  let began = 0;
-  const durations: number[] = [];
-  coordinator.on('transition', ({ phase, milliseconds }) => {
-    if (phase === 'start') began = milliseconds;
-    if (phase === 'complete') durations.push(milliseconds - began);
-  });
-  const [ours, reference]: [number[], number[]] = [[], []];
-  for (let round = -1; round < spec.settings.rounds; round++) {
-    taskTimes = [];
-    durations.length = 0;
-    for (let i = 0; i < spec.variables; i++) {
-      await (i % 2 === 0 ? coordinator.enable({ code: PATCH }) : coordinator.disable('faster'));
-    }
-    if (round < 0) continue;
-    ours.push(
-      quantile(
-        [...durations].sort((a, b) => a - b),
-        0.5,
-      ),
-    );
-    reference.push(taskTimes.reduce((sum, time) => sum + time, 0) / taskTimes.length);
-  }
-  stop = true;
-  await Promise.all(load);
-  await coordinator.close();
-  const name = `enable, ${workers} workers that ${kind}`;
-  const bar = { on: 'ratio', relation: '≤', value: 10 } as const;
-  return [createFigure({ ...spec, name }, 'ms', { label: 'transition', rounds: ours }, { label: 'task', rounds: reference }, bar)];
 }

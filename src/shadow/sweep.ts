@@ -1,18 +1,21 @@
 /**
  * Owns collection: the sweep of the slots of an id whose last user is gone. The variables are invisible since the tags were raised; the sweep unlinks
  * them bucket by bucket, runs the destructor of the last user, and frees the slots in the end. Writes what variables.ts writes, and the slots under
- * TYPE_LOCK. Imports memory, release-slots, walk.
+ * TYPE_LOCK. Imports memory, destruction, release-slots, walk.
  */
 import { enter } from '../memory/grace.js';
 import { Layout, type TypeSlot } from '../memory/layout.js';
 import { acquireNoted, releaseNoted } from '../memory/lock.js';
 import { bucketAddress } from '../table/hash.js';
+import { touchStack } from './destruction.js';
 import { releaseSlots } from './release-slots.js';
 import type { Variables } from './variables.js';
-import { freeInBucket, type Target } from './walk.js';
+import { fetchBlocks, freeInBucket, type Target } from './walk.js';
 
 /** Buckets that one step visits: well under a millisecond when few of them hold anything. */
 const SLICE_BUCKETS = 1024;
+/** Buckets whose blocks are fetched ahead, side by side. */
+const FETCH_BUCKETS = 16;
 
 /** One id being collected. Drive it with `step()` until that returns true. */
 export class Collection {
@@ -21,6 +24,8 @@ export class Collection {
   /** What was the slot in force first. Empty in the end: it keeps the declarations of the id alive. */
   #targets: readonly Target[];
   #next = 0;
+  /** The first bucket whose blocks were not fetched yet. */
+  #fetched = 0;
   #destroyed = 0;
   readonly #failures: unknown[] = [];
 
@@ -51,10 +56,15 @@ export class Collection {
     if (this.#targets.length === 0) return true;
     const { table, thread } = this.#variables;
     if (thread.interval === 0) enter(thread);
+    touchStack();
     for (const end = this.#next + buckets; this.#next < end; this.#next++) {
       if (this.#next >= table.bucketCount) {
         this.#finish();
         return true;
+      }
+      if (this.#next === this.#fetched) {
+        this.#fetched = Math.min(this.#next + FETCH_BUCKETS, table.bucketCount);
+        fetchBlocks(this.#variables, this.#next, this.#fetched, this.#targets);
       }
       this.#sweep(this.#next);
     }

@@ -50,6 +50,8 @@ export class Variables {
   #pending: PendingMigration | undefined;
   /** The name record that went with the last variable that was unlinked, and stays until the destructor has run; 0 = none. */
   keptName: WordAddress = 0;
+  /** Nothing that counts: see fetchBlocks() in walk.ts. */
+  fetched = 0;
   /** Puts a block on the record of what is being destroyed. */
   readonly owe = (block: WordAddress): void => {
     this.#destruction.owe(block);

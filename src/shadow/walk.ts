@@ -39,33 +39,72 @@ function isCurrent(variables: Variables, { slot, tag }: { readonly slot: TypeSlo
 }
 
 /**
+ * Fetches the blocks that a range of buckets leads to, of these slots: all at once, where whoever comes to one after the other waits for each. What is read counts
+ * for nothing, and may be anything.
+ */
+export function fetchBlocks(variables: Variables, first: number, end: number, targets: readonly Target[]): void {
+  const { words, buckets } = variables.table;
+  let sum = 0;
+  for (let index = first; index < end; index++) {
+    const keys = bucketAddress(buckets, index) + Layout.BUCKET_KEYS;
+    for (let at = keys; at < keys + Layout.BUCKET_ENTRIES; at++) {
+      if (targetOf(targets, words[at]!) !== undefined) sum ^= words[words[at + Layout.BUCKET_ENTRIES]! + Layout.BLOCK_IDENTITY]!;
+    }
+  }
+  variables.fetched = sum; // or the compiler would leave it all out
+}
+
+/**
  * Frees the variables of the slots of one id that stand in one bucket when it is locked, which is done only if a look before found any; returns how many. What
- * destructors throw is added to `failures` and stops nothing.
+ * destructors throw is added to `failures` and stops nothing. The caller has touched the stack.
  */
 export function freeInBucket(variables: Variables, index: number, targets: readonly Target[], failures: unknown[]): number {
-  const { table, objects } = variables;
+  const { table } = variables;
   const { words } = table;
-  const targetAt = (key: number): Target | undefined => targets.find(({ slot }) => (key & Layout.TYPE_SLOT_MASK) === slot);
-  if (!hasEntry(words, bucketAddress(table.buckets, index), (key) => targetAt(key) !== undefined)) return 0;
+  if (!holdsMore(words, bucketAddress(table.buckets, index), targets, 0)) return 0;
   let freed = 0;
-  // Each of those that stand there now, once: a destructor may create its variable anew, and other threads may create others.
+  // Each of those that stand there now, once: a destructor may create its variable anew, and other threads may create others. Undefined if one hold is enough.
   let left: Set<number> | undefined;
   for (;;) {
-    touchStack();
     const bucket = table.lockIndex(index, Layout.INTENT_REMOVE);
     if (targets.length > 1) dropLeftOvers(variables, bucket);
-    left ??= collectEntries(words, bucket, (key, block) => (targetAt(key) === undefined ? undefined : variables.objectOf(block)));
-    const gone = unlinkBatch(variables, bucket, (key, block) => {
-      const target = targetAt(key);
-      // Not current any more: a collection that began meanwhile owns them.
-      if (target === undefined || !isCurrent(variables, target) || !left!.delete(variables.objectOf(block))) return undefined;
-      const { binding } = target;
-      return { block, name: 0, binding, parent: objects.parent(variables.objectOf(block)), destructor: binding?.type.dtor };
-    });
+    if (freed === 0 && holdsMore(words, bucket, targets, UNLINK_BATCH)) {
+      left = collectEntries(words, bucket, (key, block) => (targetOf(targets, key) === undefined ? undefined : variables.objectOf(block)));
+    }
+    const gone = unlinkTargets(variables, bucket, targets, left);
     freed += gone.length;
     variables.settle(gone, failures);
-    if (gone.length < UNLINK_BATCH || left.size === 0) return freed;
+    if (gone.length < UNLINK_BATCH || left === undefined || left.size === 0) return freed;
   }
+}
+
+/** Unlinks up to UNLINK_BATCH variables of a locked chain, of these slots and, if given, of the objects that are left; and unlocks it. */
+function unlinkTargets(variables: Variables, bucket: WordAddress, targets: readonly Target[], left: Set<number> | undefined): Unlinked[] {
+  const { table, objects } = variables;
+  const { words } = table;
+  const gone: Unlinked[] = [];
+  try {
+    for (let entry = nextEntry(words, bucket, 0); entry !== 0 && gone.length < UNLINK_BATCH; entry = nextEntry(words, bucket, entry)) {
+      const target = targetOf(targets, entryKey(words, entry));
+      // Not current any more: a collection that began meanwhile owns them.
+      if (target === undefined || !isCurrent(variables, target)) continue;
+      const block = entryBlock(words, entry);
+      if (left !== undefined && !left.delete(variables.objectOf(block))) continue;
+      const { binding } = target;
+      const destructor = binding?.type.dtor;
+      const parent = destructor === undefined ? null : objects.parent(variables.objectOf(block));
+      variables.unlink(bucket, entry, destructor);
+      gone.push({ block, name: variables.keptName, binding, parent, destructor });
+    }
+  } finally {
+    table.unlock(bucket);
+  }
+  return gone;
+}
+
+function targetOf(targets: readonly Target[], key: number): Target | undefined {
+  for (let i = 0; i < targets.length; i++) if ((key & Layout.TYPE_SLOT_MASK) === targets[i]!.slot) return targets[i];
+  return undefined;
 }
 
 /** Frees every variable of a type that is there when the walk comes by. All destructors run, even if one throws; then the first error goes on. */
@@ -73,6 +112,7 @@ export function freeType(variables: Variables, binding: Binding): number {
   const targets = targetsOf(binding);
   const failures: unknown[] = [];
   let freed = 0;
+  touchStack();
   for (let index = 0; index < variables.table.bucketCount && isCurrent(variables, targets[0]!); index++) {
     freed += freeInBucket(variables, index, targets, failures);
   }
@@ -128,9 +168,11 @@ function isAlive(state: number): boolean {
   return state !== Layout.TYPE_STATE_FREE && state !== Layout.TYPE_STATE_DYING;
 }
 
-function hasEntry(words: Int32Array, bucket: WordAddress, counts: (key: number) => boolean): boolean {
+/** Whether a chain holds more than so many entries of these slots. */
+function holdsMore(words: Int32Array, bucket: WordAddress, targets: readonly Target[], than: number): boolean {
+  let held = 0;
   for (let entry = nextEntry(words, bucket, 0); entry !== 0; entry = nextEntry(words, bucket, entry)) {
-    if (counts(entryKey(words, entry))) return true;
+    if (targetOf(targets, entryKey(words, entry)) !== undefined && ++held > than) return true;
   }
   return false;
 }

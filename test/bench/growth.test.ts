@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { countLeft, countOperations, GROWING, OPERATIONS, planSteps, SAFEPOINT, STEADY } from '../../bench/growth-mix.js';
 import { Latencies, PERCENTILES } from '../../bench/latency.js';
 import { runGrowthRound } from '../../bench/suites/growth.js';
-import { quickReport } from './quick-report.js';
+import { quickReport } from './quick.js';
 
 test('a quick run tells every percentile of every operation, and none is below the one before it', () => {
   const { figures } = quickReport('growth');

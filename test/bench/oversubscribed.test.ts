@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { jainIndex, leastToMost } from '../../bench/statistics.js';
-import { quickReport } from './quick-report.js';
+import { quickReport } from './quick.js';
 
 test('a quick run tells throughput, collapse and fairness of every load, the last between 0 and 1', () => {
   const { figures } = quickReport('oversubscribed');

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { createKeyspace } from '../../bench/keys.js';
 import { manyTypesContests, oneTypeContests, type Contests } from '../../bench/scale-stores.js';
 import { missingMemory } from '../../bench/suites/scale.js';
-import { quickReport } from './quick-report.js';
+import { quickReport } from './quick.js';
 
 const OPERATIONS = ['cursor hit', 'cursor miss', 'getMany ÷ cursor', 'alloc + free', 'add'];
 

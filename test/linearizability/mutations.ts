@@ -105,7 +105,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'a freeAll takes what comes first for what was there',
     module: 'shadow/walk.js',
     find: '!left.delete(variables.objectOf(block))',
-    replace: 'left.size === 0 || !left.delete([...left].at(-1))',
+    replace: '(left.size === 0 || !left.delete([...left].at(-1)))',
     profile: 'one bucket',
     operations: 2_000_000,
   },

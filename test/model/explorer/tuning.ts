@@ -17,6 +17,7 @@ const KNOWN: Readonly<Record<string, string>> = {
   RETIRED_BATCH: '64',
   SPLITS_AT_ONCE: '12',
   UNLINK_BATCH: '8',
+  FETCH_BUCKETS: '16',
   READ_ATTEMPTS: '16',
   LOCK_ATTEMPTS: '1000',
   TOUCHED_FRAMES: '40',
@@ -43,6 +44,7 @@ export const TINY: Tuning = {
     constant('memory/blocks.js', 'RETIRED_BATCH', 1),
     constant('table/grow.js', 'SPLITS_AT_ONCE', 1),
     constant('shadow/walk.js', 'UNLINK_BATCH', 2),
+    constant('shadow/sweep.js', 'FETCH_BUCKETS', 0), // what is read ahead counts for nothing
     constant('shadow/view.js', 'READ_ATTEMPTS', 1),
     constant('shadow/migrator.js', 'LOCK_ATTEMPTS', 2),
     constant('shadow/destruction.js', 'TOUCHED_FRAMES', 0),
