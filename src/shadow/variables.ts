@@ -232,8 +232,8 @@ export class Variables {
   }
 
   /** Counts removals and runs the destructors, without any bucket lock. What they throw is added to `failures` and stops nothing. */
-  settle(gone: readonly Unlinked[], failures: unknown[]): void {
-    for (let i = 0; i < gone.length; i++) this.table.count(-1);
+  settle(unlinked: number, gone: readonly Unlinked[], failures: unknown[]): void {
+    for (let i = 0; i < unlinked; i++) this.table.count(-1);
     this.#destruction.runAll(gone, failures);
   }
 

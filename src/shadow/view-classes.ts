@@ -5,7 +5,7 @@
  */
 import { Layout, type WordAddress } from '../memory/layout.js';
 import { findBlock } from '../table/find.js';
-import { hashObject, identityOf, objectHigh } from '../table/hash.js';
+import { hashObject, identityOf } from '../table/hash.js';
 import { adder } from './adder.js';
 import { type Binding, refuseBlock } from './binding.js';
 import { Cursor } from './cursor.js';
@@ -40,18 +40,12 @@ export interface Access {
 const find = findBlock;
 const hash = hashObject;
 const identity = identityOf;
-const upper = objectHigh;
 
 const TWO_32 = 2 ** 32;
 /** A power of two: multiplying by it is exact. */
 const INVERSE_OF_2_32 = 2 ** -32;
 /** The upper half of the first number that is not the user's own. */
 const NAMES_HIGH = Layout.FIRST_NAME_HANDLE / TWO_32;
-
-/** Whether a parent is a number of the user's own, above the small ones that were tried before. */
-function isPlainNumber(obj: Parent): obj is number {
-  return typeof obj === 'number' && obj >= 0 && obj < Layout.FIRST_NAME_HANDLE && Math.floor(obj) === obj;
-}
 
 export function makeAccess(binding: Binding): Access {
   const TypedView = viewClass(binding);
@@ -84,11 +78,15 @@ function locator(binding: Binding): (obj: Parent) => WordAddress {
   const { words, thread, buckets } = binding;
   return (obj) => {
     if (thread.interval === 0 || words[Layout.TYPE_EPOCH] !== binding.epoch) binding.refresh();
-    const { slot } = binding;
-    if (typeof obj === 'number' && (obj | 0) === obj && obj >= 0) return find(words, buckets, obj, slot, hash(obj, 0));
-    if (!isPlainNumber(obj)) return binding.find(obj);
-    const high = upper(obj);
-    return find(words, buckets, obj | 0, identity(high, slot), hash(obj | 0, high));
+    if (typeof obj !== 'number') return binding.find(obj);
+    const low = obj | 0;
+    let high = 0;
+    if (low !== obj || low < 0) {
+      high = (obj * INVERSE_OF_2_32) | 0;
+      // Equal only if it is whole and neither half was cut off.
+      if (high * TWO_32 + (low >>> 0) !== obj || high >>> 0 >= NAMES_HIGH) return binding.find(obj);
+    }
+    return find(words, buckets, low, identity(high, binding.slot), hash(low, high));
   };
 }
 
@@ -113,18 +111,15 @@ function cursorClass(binding: Binding, locate: (obj: Parent) => WordAddress): Cu
      * variable stands where its hash prefers. Everything else is left to findAnywhere.
      */
     override find(obj: Parent): boolean {
-      if (words[Layout.TYPE_EPOCH] === binding.epoch && thread.interval !== 0 && typeof obj === 'number') {
-        let block = 0;
+      if (typeof obj === 'number' && words[Layout.TYPE_EPOCH] === binding.epoch && thread.interval !== 0) {
         const low = obj | 0;
-        if (low === obj && low >= 0) {
-          block = find(words, buckets, low, binding.slot, hash(low, 0));
-        } else {
-          const high = (obj * INVERSE_OF_2_32) | 0;
+        let high = 0;
+        if (low !== obj || low < 0) {
+          high = (obj * INVERSE_OF_2_32) | 0;
           // Equal only if it is whole and neither half was cut off.
-          if (high * TWO_32 + (low >>> 0) === obj && high >>> 0 < NAMES_HIGH) {
-            block = find(words, buckets, low, identity(high, binding.slot), hash(low, high));
-          }
+          if (high * TWO_32 + (low >>> 0) !== obj || high >>> 0 >= NAMES_HIGH) return findAnywhere(this, obj);
         }
+        const block = find(words, buckets, low, identity(high, binding.slot), hash(low, high));
         if (block !== 0 && block <= lastBlock) {
           this.$block = block;
           this.$interval = thread.interval;

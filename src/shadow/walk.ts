@@ -68,23 +68,31 @@ export function freeInBucket(variables: Variables, index: number, targets: reado
   for (;;) {
     const bucket = table.lockIndex(index, Layout.INTENT_REMOVE);
     if (targets.length > 1) dropLeftOvers(variables, bucket);
-    if (freed === 0 && holdsMore(words, bucket, targets, UNLINK_BATCH)) {
+    // One line holds fewer than a batch.
+    if (freed === 0 && words[bucket + Layout.BUCKET_NEXT] !== 0 && holdsMore(words, bucket, targets, UNLINK_BATCH)) {
       left = collectEntries(words, bucket, (key, block) => (targetOf(targets, key) === undefined ? undefined : variables.objectOf(block)));
     }
-    const gone = unlinkTargets(variables, bucket, targets, left);
-    freed += gone.length;
-    variables.settle(gone, failures);
-    if (gone.length < UNLINK_BATCH || left === undefined || left.size === 0) return freed;
+    const gone: Unlinked[] = [];
+    const unlinked = unlinkTargets(variables, bucket, targets, left, gone);
+    freed += unlinked;
+    variables.settle(unlinked, gone, failures);
+    if (unlinked < UNLINK_BATCH || left === undefined || left.size === 0) return freed;
   }
 }
 
-/** Unlinks up to UNLINK_BATCH variables of a locked chain, of these slots and, if given, of the objects that are left; and unlocks it. */
-function unlinkTargets(variables: Variables, bucket: WordAddress, targets: readonly Target[], left: Set<number> | undefined): Unlinked[] {
+/** Unlinks up to UNLINK_BATCH variables of a locked chain, of these slots and, if given, of the objects that are left; adds those to destroy to `gone`; unlocks it. */
+function unlinkTargets(
+  variables: Variables,
+  bucket: WordAddress,
+  targets: readonly Target[],
+  left: Set<number> | undefined,
+  gone: Unlinked[],
+): number {
   const { table, objects } = variables;
   const { words } = table;
-  const gone: Unlinked[] = [];
+  let unlinked = 0;
   try {
-    for (let entry = nextEntry(words, bucket, 0); entry !== 0 && gone.length < UNLINK_BATCH; entry = nextEntry(words, bucket, entry)) {
+    for (let entry = nextEntry(words, bucket, 0); entry !== 0 && unlinked < UNLINK_BATCH; entry = nextEntry(words, bucket, entry)) {
       const target = targetOf(targets, entryKey(words, entry));
       // Not current any more: a collection that began meanwhile owns them.
       if (target === undefined || !isCurrent(variables, target)) continue;
@@ -94,12 +102,13 @@ function unlinkTargets(variables: Variables, bucket: WordAddress, targets: reado
       const destructor = binding?.type.dtor;
       const parent = destructor === undefined ? null : objects.parent(variables.objectOf(block));
       variables.unlink(bucket, entry, destructor);
-      gone.push({ block, name: variables.keptName, binding, parent, destructor });
+      unlinked++;
+      if (destructor !== undefined) gone.push({ block, name: variables.keptName, binding, parent, destructor });
     }
   } finally {
     table.unlock(bucket);
   }
-  return gone;
+  return unlinked;
 }
 
 function targetOf(targets: readonly Target[], key: number): Target | undefined {
@@ -156,7 +165,7 @@ export function freeParent(variables: Variables, bindings: Bindings, object: num
       return { block, name: 0, binding, parent, destructor: binding?.type.dtor };
     });
     freed += gone.length;
-    variables.settle(gone, failures);
+    variables.settle(gone.length, gone, failures);
     if (gone.length < UNLINK_BATCH || left.size === 0) break;
   }
   if (failures.length > 0) throw failures[0];
