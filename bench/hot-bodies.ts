@@ -26,10 +26,18 @@ export const WRITES: Readonly<Record<Load, number>> = {
   add: SAFEPOINT_INTERVAL,
 };
 
-const SEQUENCE = 2 ** 17;
+/** Calls of each body before the first round: of 32 workers each has so little time in a round that its code would still be waiting to be compiled. */
+export const WARM_UP_CALLS = 1000;
+
+const SEQUENCE = 2 ** 15; // small beside the caches, whoever has the processor next
 
 export function createBodies(data: unknown, index: number): readonly Body[] {
-  const { handle, load, keys } = data as HotData;
+  const bodies = bodiesOf(data as HotData, index);
+  for (const body of bodies) for (let call = 0; call < WARM_UP_CALLS; call++) body();
+  return bodies;
+}
+
+function bodiesOf({ handle, load, keys }: HotData, index: number): readonly Body[] {
   const store = ShadowStore.attach(handle);
   if (load !== 'zipf') return [oneKeyBody(store, load, keys[0]!)];
   const zipfian = new Zipfian(new Random(400 + index));

@@ -40,9 +40,9 @@ const MIXES: Readonly<Record<string, Mix>> = {
 
 /** What bars say of the sizes 100 k and 1 M by 2 workers. */
 const BARS: { readonly [peer in PeerName]?: { readonly mixes: readonly string[]; readonly atLeast: number } } = {
-  sharedmap: { mixes: ['get', 'set', '95/5'], atLeast: 20 },
-  lmdb: { mixes: ['get', 'set'], atLeast: 5 },
-  owner: { mixes: ['get', 'set', '95/5'], atLeast: 100 },
+  sharedmap: { mixes: ['get', 'set', 'assign', '95/5'], atLeast: 20 },
+  lmdb: { mixes: ['get', 'set', 'assign'], atLeast: 5 },
+  owner: { mixes: ['get', 'set', 'assign', '95/5'], atLeast: 100 },
 };
 const BAR_WORKERS = 2;
 const BAR_VARIABLES = 100_000;

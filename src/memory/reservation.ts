@@ -30,6 +30,8 @@ interface Regions {
 /** Fewest pages that make a store usable behind its fixed regions: a table that holds nothing is not a store. */
 const LEAST_BLOCK_PAGES = 2;
 const MAX_THREADS_LIMIT = 1000;
+/** The smallest page of any operating system that Node runs on, in words. */
+const COMMIT_WORDS = 1024;
 /** Below this many bytes the thread table would take most of the store, so the default number of threads is smaller. */
 const SMALL_STORE_BYTES = 2 ** 23;
 
@@ -94,10 +96,10 @@ export class Memory {
 
 /**
  * Reserves the memory of a new store. `maxBytes` is rounded down to whole pages of 64 KiB; nothing of it is committed by the operating
- * system before it is touched.
+ * system before it is touched, unless `commit` has all of it touched at once.
  * @throws ERR_SHADOW_MAX_BYTES, ERR_SHADOW_MAX_THREADS
  */
-export function createMemory(maxBytes: number, maxThreads: number | undefined): Memory {
+export function createMemory(maxBytes: number, maxThreads: number | undefined, commit = false): Memory {
   if (typeof maxBytes !== 'number' || !Number.isInteger(maxBytes) || maxBytes <= 0) {
     throw new ShadowError('ERR_SHADOW_MAX_BYTES', `maxBytes is ${describe(maxBytes)}; give a whole number of bytes, for example 2 ** 28`);
   }
@@ -132,6 +134,7 @@ export function createMemory(maxBytes: number, maxThreads: number | undefined): 
   }
   const memory = new Memory(buffer, threads);
   const { words } = memory;
+  if (commit) for (let i = 0; i < words.length; i += COMMIT_WORDS) words[i] = 0; // which it is, but now the operating system has to provide it
   words[Layout.HEADER_PAGES] = pages;
   words[Layout.HEADER_MAX_THREADS] = threads;
   words[Layout.HEADER_PAGE_TABLE] = memory.pageTable;

@@ -44,11 +44,16 @@ export interface StoreOptions {
   readonly maxBytes: number;
   /** Threads that may be attached at once, 1…1000. Default 64, and 16 below 8 MiB. */
   readonly maxThreads?: number;
+  /**
+   * Whether the operating system provides all memory at once, about a second per gigabyte. Otherwise an operation that comes to memory nobody has touched yet waits for
+   * it, some microseconds. Default false.
+   */
+  readonly commit?: boolean;
   /** The application's own types: registered from the start and never collected. */
   readonly types?: readonly AnyShadowType[];
 }
 
-const OPTIONS = new Set(['maxBytes', 'maxThreads', 'types']);
+const OPTIONS = new Set(['maxBytes', 'maxThreads', 'commit', 'types']);
 
 /**
  * Shadow variables in memory that all threads share. Create one store, pass `store.handle` to the other threads, attach to it there.
@@ -408,9 +413,10 @@ function createStore(options: StoreOptions, hash: NameHash): ShadowStore {
   for (const name of Object.keys(options)) {
     if (!OPTIONS.has(name)) throw new ShadowError('ERR_SHADOW_OPTION', `unknown option ${name}; known are ${[...OPTIONS].join(', ')}`);
   }
-  const { maxBytes, maxThreads, types = [] } = options;
+  const { maxBytes, maxThreads, commit = false, types = [] } = options;
   if (!Array.isArray(types)) throw new ShadowError('ERR_SHADOW_OPTION', `types is ${describe(types)}; give an array of shadow types`);
-  const memory = createMemory(maxBytes, maxThreads);
+  if (typeof commit !== 'boolean') throw new ShadowError('ERR_SHADOW_OPTION', `commit is ${describe(commit)}; give true or false`);
+  const memory = createMemory(maxBytes, maxThreads, commit);
   memory.words[typeAddress(memory, Layout.TYPE_SLOT_NAMES) + Layout.TYPE_TAG] = nextTag(0, Layout.TYPE_STATE_LIVE);
   openRecordSlot(memory);
   const store = ShadowStore.$open(memory, hash);

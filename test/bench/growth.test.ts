@@ -11,7 +11,7 @@ test('a quick run tells every percentile of every operation, and none is below t
   const names = OPERATIONS.flatMap((operation) => shown.map((percentile) => `${operation}, ${percentile}`));
   assert.deepEqual(
     figures.map(({ name }) => name),
-    [...names, ...names.map((name) => `${name}, touched`)],
+    [...names, ...names.map((name) => `${name}, committed`)],
   );
   for (let at = 0; at < figures.length; at += PERCENTILES.length) {
     for (const side of ['ours', 'reference'] as const) {
@@ -25,13 +25,13 @@ test('a quick run tells every percentile of every operation, and none is below t
   }
 });
 
-for (const touched of [false, true]) {
-  test(`both sides time each operation as often as it is planned, memory ${touched ? 'touched' : 'untouched'}`, async () => {
+for (const commit of [false, true]) {
+  test(`both sides time each operation as often as it is planned, memory ${commit ? 'committed' : 'as it is touched'}`, async () => {
     const workers = 2;
     const steps = planSteps(1000, 13_000, workers, 10);
     assert.equal(steps.cycles.length, 2);
     assert.ok(countLeft(steps) * workers >= 13_000 && countLeft(steps) * workers < 13_100);
-    const { growing, steady } = await runGrowthRound(steps, workers, touched);
+    const { growing, steady } = await runGrowthRound(steps, workers, commit);
     for (const [side, mix] of [
       [growing, GROWING],
       [steady, STEADY],

@@ -82,6 +82,15 @@ test('a store of 8 GiB, created and attached, raises resident memory by less tha
   assert.ok(raised < 64 * MEBIBYTE, `raised by ${raised} bytes`);
 });
 
+test('a store made with commit: true has all of its memory from the start', () => {
+  const before = process.memoryUsage().rss;
+  const store = ShadowStore.create({ maxBytes: 256 * MEBIBYTE, commit: true });
+  const raised = process.memoryUsage().rss - before;
+  assert.ok(raised > 250 * MEBIBYTE, `raised by ${raised} bytes`);
+  assert.equal(store.handle.buffer.byteLength, 256 * MEBIBYTE);
+  assert.throws(() => ShadowStore.create({ maxBytes: MEBIBYTE, commit: 1 as never }), coded('ERR_SHADOW_OPTION'));
+});
+
 test('in a store of 8 GiB every field kind works at the very top, and no block of the topmost page is lost', () => {
   const type = defineShadowType({
     id: 1,
