@@ -10,6 +10,8 @@ import type { Body } from './barrier.js';
 import { SAFEPOINT_INTERVAL } from './contest.js';
 import { changeDraft, changeTally, createFilledMap, tally } from './subjects.js';
 
+type HotBody = () => number;
+
 export type Load = 'zipf' | 'update' | 'add';
 
 export interface HotData {
@@ -37,7 +39,7 @@ export function createBodies(data: unknown, index: number): readonly Body[] {
   return bodies;
 }
 
-function bodiesOf({ handle, load, keys }: HotData, index: number): readonly Body[] {
+function bodiesOf({ handle, load, keys }: HotData, index: number): readonly HotBody[] {
   const store = ShadowStore.attach(handle);
   if (load !== 'zipf') return [oneKeyBody(store, load, keys[0]!)];
   const zipfian = new Zipfian(new Random(400 + index));
@@ -45,7 +47,7 @@ function bodiesOf({ handle, load, keys }: HotData, index: number): readonly Body
   return [zipfStoreBody(store, drawn), zipfMapBody(keys, drawn)];
 }
 
-function oneKeyBody(store: ShadowStore, load: 'update' | 'add', key: number): Body {
+function oneKeyBody(store: ShadowStore, load: 'update' | 'add', key: number): HotBody {
   const cursor = store.cursor(tally);
   const change = load === 'update' ? () => cursor.update(changeDraft) : () => cursor.add('reads', 1);
   return () => {
@@ -58,7 +60,7 @@ function oneKeyBody(store: ShadowStore, load: 'update' | 'add', key: number): Bo
   };
 }
 
-function zipfStoreBody(store: ShadowStore, keys: readonly number[]): Body {
+function zipfStoreBody(store: ShadowStore, keys: readonly number[]): HotBody {
   const cursor = store.cursor(tally);
   let at = 0;
   let sink = 0;
@@ -76,7 +78,7 @@ function zipfStoreBody(store: ShadowStore, keys: readonly number[]): Body {
   };
 }
 
-function zipfMapBody(present: readonly number[], keys: readonly number[]): Body {
+function zipfMapBody(present: readonly number[], keys: readonly number[]): HotBody {
   const map = createFilledMap(present);
   let at = 0;
   let sink = 0;

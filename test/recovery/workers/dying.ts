@@ -43,7 +43,8 @@ switch (place) {
   case 'update': {
     const view = store.getOrAlloc('here', mortal);
     // Dies in the middle of the changes being written: right before the second field.
-    Object.defineProperty(view, 'twin', { set: stop, get: () => 0 });
+    const [first, second] = view.$accessors;
+    Object.defineProperty(view, '$accessors', { value: [first, { get: second!.get, set: stop }] });
     view.update((draft) => {
       draft.value = 99;
       draft.twin = 99;
