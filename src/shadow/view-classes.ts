@@ -120,12 +120,11 @@ function cursorClass(binding: Binding, locate: (obj: Parent) => WordAddress): Cu
           if (high * TWO_32 + (low >>> 0) !== obj || high >>> 0 >= NAMES_HIGH) return findAnywhere(this, obj);
         }
         const block = find(words, buckets, low, identity(high, binding.slot), hash(low, high));
-        if (block !== 0 && block <= lastBlock) {
-          this.$block = block;
-          this.$interval = thread.interval;
-          this.$generation = words[(block + Layout.BLOCK_GENERATION) | 0]!;
-          return true;
-        }
+        if (block === 0 || block > lastBlock) return move(this, obj, block);
+        this.$block = block;
+        this.$interval = thread.interval;
+        this.$generation = words[(block + Layout.BLOCK_GENERATION) | 0]!;
+        return true;
       }
       return findAnywhere(this, obj);
     }
@@ -133,7 +132,13 @@ function cursorClass(binding: Binding, locate: (obj: Parent) => WordAddress): Cu
   const findAnywhere = (cursor: TypedCursor, obj: Parent): boolean => {
     cursor.$block = 0; // on no variable, also if the parent is refused
     cursor.$interval = -1;
-    const block = locate(obj) || binding.late(obj);
+    return move(cursor, obj, locate(obj));
+  };
+  /** To the block that a look-up came to, or to that of an older version where it came to none. */
+  const move = (cursor: TypedCursor, obj: Parent, found: WordAddress): boolean => {
+    cursor.$block = 0;
+    cursor.$interval = -1;
+    const block = found || binding.late(obj);
     if (block === 0) return false;
     if (block > lastBlock) refuseBlock(block);
     cursor.$block = block;
