@@ -5,8 +5,9 @@
  * when), so the unit of observation is a run: the median of the rounds of one process. A figure is compared by its ratio to the reference
  * measured beside it, which mostly cancels the machine; one without a reference by itself, and only on the same machine. Student's
  * two-sided test over the logarithms of the run medians gives the probability of such a difference by chance. Its assumption, equal spread
- * on both sides, suits two versions of one program; a run that something disturbed widens the spread and hides a change rather than
- * making one up, given MIN_RUNS on both sides. All figures are asked at once, so the probabilities are adjusted after Holm: with
+ * on both sides, suits two versions of one program, and lets an earlier report be a single run: then the spread of the later runs alone says what
+ * counts as noise, and only larger changes stand out. A run that something disturbed widens the spread and hides a change rather than
+ * making one up, given MIN_RUNS later ones. All figures are asked at once, so the probabilities are adjusted after Holm: with
  * nothing changed, at most 5 % of all comparisons name any figure. A change is told when it is that certain and at least WORTH_TELLING.
  */
 import { figureKey, type Bar, type Figure, type Unit } from './figures.js';
@@ -15,6 +16,7 @@ import type { Report } from './report.js';
 import { holmAdjust, studentTest } from './significance.js';
 import { summarize } from './statistics.js';
 
+/** Of the later report. */
 export const MIN_RUNS = 3;
 /** By chance at most, over all figures together. */
 export const ERROR_RATE = 0.05;
@@ -81,7 +83,7 @@ export function isSameMachine(one: Machine, other: Machine): boolean {
 }
 
 function whyNot(pair: Pair, sameMachine: boolean): string | null {
-  if (pair.some((figure) => figure.runs.length < MIN_RUNS)) return `fewer than ${MIN_RUNS} runs`;
+  if (pair[1].runs.length < MIN_RUNS) return `fewer than ${MIN_RUNS} runs`;
   const quantity = quantityOf(pair);
   if (quantity === 'ours' && !sameMachine) return 'no reference, and another machine';
   if (pair.some((figure) => runMedians(figure, quantity).some((value) => !(value > 0 && value < Infinity))))

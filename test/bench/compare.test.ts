@@ -68,13 +68,20 @@ test('the runs decide, not the rounds: a run that spreads little within itself c
   assert.ok(change.p > 0.2, `p ${change.p}`);
 });
 
+test('an earlier report of one run is enough for a large change, and not for a small one', () => {
+  const later = (centre: number): Figure => figureOf([0.99, 1.01, 1, 0.995, 1.005].map((noise) => noise * centre));
+  assert.equal(verdict(figureOf([10]), later(10.1)), 'none');
+  assert.equal(verdict(figureOf([10]), later(12)), 'better');
+  assert.equal(verdict(figureOf([10]), later(8)), 'worse');
+});
+
 test('figures that cannot be compared are skipped with the reason', () => {
   const reasonsOf = ({ changes, skipped }: Comparison): string[] => {
     assert.deepEqual(changes, []);
     return skipped.map(({ reason }) => reason);
   };
   const bare = figureOf(STEADY, { reference: false });
-  assert.deepEqual(reasonsOf(compare([figureOf([10, 11])], [figureOf(STEADY)])), ['fewer than 3 runs']);
+  assert.deepEqual(reasonsOf(compare([figureOf(STEADY)], [figureOf([10, 11])])), ['fewer than 3 runs']);
   assert.deepEqual(reasonsOf(compare([bare], [bare], { ...MACHINE, cores: 96 })), ['no reference, and another machine']);
   const withZero = figureOf([0, 1, 2], { reference: false });
   assert.deepEqual(reasonsOf(compare([bare], [withZero])), ['not all runs are above 0']);

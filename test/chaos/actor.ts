@@ -102,7 +102,9 @@ class Actor {
   }
 
   #rest(): void {
+    const pause = Atomics.load(this.#scene, Scene.PAUSES);
     if (this.#random.oneIn(2)) this.#store.safepoint();
+    Atomics.store(words, Part.PAUSE_SEEN, pause);
     setState(Part.PAUSED);
     Atomics.wait(this.#scene, Scene.PAUSE, 1);
     if (Atomics.load(this.#scene, Scene.PAUSE) === 0) setState(Part.ACTING);

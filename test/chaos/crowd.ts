@@ -7,6 +7,7 @@ import type { Cue } from './actor.js';
 import { drain, type Entry, hasRoom } from './deeds.js';
 import { type Company, Doomed } from './doomed.js';
 import { Part, Scene } from './part.js';
+import { soon } from './soon.js';
 
 /** Little enough for a thread to run out of it soon. */
 const RESOURCES = { maxOldGenerationSizeMb: 24, maxYoungGenerationSizeMb: 4 };
@@ -26,6 +27,10 @@ export class Actor extends Doomed {
 
   async ready(): Promise<void> {
     await this.until([Part.READY], 'start');
+  }
+
+  get pauseSeen(): number {
+    return Atomics.load(this.words, Part.PAUSE_SEEN);
   }
 
   get actions(): number {
@@ -101,10 +106,15 @@ export class Crowd {
 
   /** Has all of them rest; resolves when they do. */
   async rest(): Promise<void> {
+    const pause = Atomics.add(this.#words, Scene.PAUSES, 1) + 1;
     Atomics.store(this.#words, Scene.PAUSE, 1);
     Atomics.notify(this.#words, Scene.PAUSE);
-    for (const actor of this.actors)
-      if (!actor.dead) await actor.until([Part.PAUSED, Part.FAILED], 'an operation of a thread that nobody kills');
+    for (const actor of this.actors) {
+      if (actor.dead) continue;
+      await actor.until([Part.PAUSED, Part.FAILED], 'an operation of a thread that nobody kills');
+      // One that is only just waking up from the pause before still says that it rests, and is about to act.
+      await soon('a thread that nobody kills rests', () => actor.dead || actor.state === Part.FAILED || actor.pauseSeen === pause);
+    }
   }
 
   /** Ends all of them. */

@@ -22,6 +22,7 @@ export const enum Part {
   ENTRIES = 5, // in its record, see deeds.ts
   TEXT_BYTES = 6,
   SLOT = 7, // thread slot + 1
+  PAUSE_SEEN = 8, // the number of the pause that it rests in, or rested in last
   TEXT = 16,
   TEXT_WORDS = 512,
   RECORD = TEXT + TEXT_WORDS,
@@ -35,6 +36,7 @@ export const enum Scene {
   CLOCK = 1, // stamps of the records
   SERIAL = 2, // the next life
   BALLAST = 3, // the next number to put ballast on
+  PAUSES = 4, // pauses so far, raised before PAUSE is set
   /** Behind the words: how often the destructor of each serial number ran, one byte each. */
   WORDS = 16,
   LIVES = 2 ** 21,
