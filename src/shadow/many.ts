@@ -37,15 +37,12 @@ export type GetMany = (parents: readonly Parent[]) => (View | undefined)[];
 
 export function manyGetter(binding: Binding, TypedView: ViewConstructor, get: (parent: Parent) => View | undefined): GetMany {
   const { words, thread, buckets, lastBlock } = binding;
-  /** Reading an element, and migrating, may run code of the user's, which may come here again: the arrays above serve one call at a time. */
-  let staging = false;
-
   /** Stage one: which bucket each variable stands in. Touches no memory but the number of buckets. */
-  const place = (parents: readonly Parent[], start: number, count: number): void => {
+  const place = (parents: readonly Parent[]): void => {
     const { slot } = binding;
     const bucketCount = words[Layout.BUCKET_COUNT]!;
-    for (let i = 0; i < count; i++) {
-      const parent = parents[start + i];
+    for (let i = 0; i < parents.length; i++) {
+      const parent = parents[i];
       let low = 0;
       let high = 0;
       let identified = Layout.TYPE_SLOT_DEAD; // of no block in the table: for what is not a whole number of the user's own
@@ -71,9 +68,9 @@ export function manyGetter(binding: Binding, TypedView: ViewConstructor, get: (p
    * way at a time. What it returns keeps the compiler from dropping the loads.
    */
   const fetch = (addresses: Int32Array, count: number): number => {
-    let touched = 0;
-    for (let i = 0; i < count; i++) touched |= words[addresses[i]!]!;
-    return touched;
+    let bits = 0;
+    for (let i = 0; i < count; i++) bits |= words[addresses[i]!]!;
+    return bits;
   };
 
   /** Stage two: the block of the entry whose key fits, or 0. The lines are there by now: a mispredicted branch costs no waiting for memory. */
@@ -88,7 +85,7 @@ export function manyGetter(binding: Binding, TypedView: ViewConstructor, get: (p
     }
   };
 
-  /** Stage three: the block's own identity decides, as in every look-up. Adds the views; returns which are left over, in an array of its own since `get` may come here again. */
+  /** Stage three: the block's own identity decides, as in every look-up. Adds the views; returns which are left over. */
   const judge = (views: (View | undefined)[], count: number): readonly number[] => {
     let left: number[] | undefined;
     for (let i = 0; i < count; i++) {
@@ -104,27 +101,19 @@ export function manyGetter(binding: Binding, TypedView: ViewConstructor, get: (p
     return left ?? NONE;
   };
 
-  const look = (views: (View | undefined)[], parents: readonly Parent[], start: number, count: number): readonly number[] => {
-    staging = true;
-    try {
-      if (thread.interval === 0 || words[Layout.TYPE_EPOCH] !== binding.epoch) binding.refresh();
-      place(parents, start, count);
-      touched[0] = fetch(lines, count);
-      choose(count);
-      touched[0] = fetch(blocks, count);
-      return judge(views, count);
-    } finally {
-      staging = false;
-    }
-  };
-
   return (parents) => {
-    if (staging) return Array.from(parents, (parent) => get(parent));
     const views: (View | undefined)[] = [];
     for (let start = 0; start < parents.length; start += STAGE) {
-      const left = look(views, parents, start, Math.min(STAGE, parents.length - start));
+      // A copy: reading an element may run code of the user's, which may come here again or pass a safepoint. From here on nobody's code runs but this.
+      const stage = parents.slice(start, start + STAGE);
+      if (thread.interval === 0 || words[Layout.TYPE_EPOCH] !== binding.epoch) binding.refresh();
+      place(stage);
+      touched[0] = fetch(lines, stage.length);
+      choose(stage.length);
+      touched[0] = fetch(blocks, stage.length);
+      const left = judge(views, stage.length);
       // Overflow line, split under way, another kind of parent, an older version, or a miss. Afterwards, since it may run code of the user's.
-      for (let i = 0; i < left.length; i++) views[start + left[i]!] = get(parents[start + left[i]!]!);
+      for (let i = 0; i < left.length; i++) views[start + left[i]!] = get(stage[left[i]!]!);
     }
     return views;
   };

@@ -197,12 +197,18 @@ test('getMany of a list with one wrong parent is ERR_SHADOW_OBJECT', () => {
   assert.equal(store.getMany([1], type)[0]!.value, 0);
 });
 
-test('getMany of a list whose elements are computed by looking into the store gives the right answers', () => {
-  const store = open(type);
-  for (let object = 0; object < 64; object++) store.alloc(object, type).value = object;
+test('getMany of a list whose elements are computed by looking into the store, in this type and another, and past safepoints, gives the right answers', () => {
+  const store = open(type, second);
+  for (let object = 0; object < 64; object++) {
+    store.alloc(object, type).value = object;
+    store.alloc(object, second).value = 1000 + object;
+  }
   const list = new Proxy([...Array(40).keys()], {
     get: (target, property) => {
-      if (typeof property === 'string' && /^\d+$/.test(property)) store.getMany([63, 62, 61], type);
+      if (typeof property === 'string' && /^\d+$/.test(property)) {
+        store.getMany([63, 62, 61], Number(property) % 2 === 0 ? type : second);
+        if (Number(property) % 3 === 0) store.safepoint();
+      }
       const value: unknown = Reflect.get(target, property);
       return value;
     },
