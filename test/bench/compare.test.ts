@@ -71,8 +71,8 @@ test('the runs decide, not the rounds: a run that spreads little within itself c
 test('an earlier report of one run is enough for a large change, and not for a small one', () => {
   const later = (centre: number): Figure => figureOf([0.99, 1.01, 1, 0.995, 1.005].map((noise) => noise * centre));
   assert.equal(verdict(figureOf([10]), later(10.1)), 'none');
-  assert.equal(verdict(figureOf([10]), later(12)), 'better');
-  assert.equal(verdict(figureOf([10]), later(8)), 'worse');
+  assert.equal(verdict(figureOf([10]), later(12)), 'worse');
+  assert.equal(verdict(figureOf([10]), later(8)), 'better');
 });
 
 test('figures that cannot be compared are skipped with the reason', () => {
