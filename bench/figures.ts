@@ -77,12 +77,6 @@ export interface LeftOut {
   readonly leftOut: string;
 }
 
-/** What a case hands back instead of figures when it cannot be measured here: a peer that is not installed, too little memory. */
-export interface LeftOut {
-  /** Why, as a person should read it after the name of the case. */
-  readonly leftOut: string;
-}
-
 export interface Measured {
   readonly label: string;
   readonly rounds: readonly number[];

@@ -15,12 +15,8 @@ export interface TypedKeys {
   readonly types: Uint16Array;
 }
 
-function cursorOf(store: ShadowStore, type: Type) {
-  return store.cursor(type);
-}
-
 export function typedCursorLoop(store: ShadowStore, types: readonly Type[], sequence: TypedKeys): () => number {
-  const cursors = types.map((type) => cursorOf(store, type));
+  const cursors = types.map((type) => store.cursor(type));
   const { keys, types: numbers } = sequence;
   let at = 0;
   return () => {
@@ -106,7 +102,7 @@ export function typedMapSetLoop(maps: readonly Map<number, Tally>[], { keys, typ
 }
 
 export function typedAddLoop(store: ShadowStore, types: readonly Type[], sequence: TypedKeys): () => number {
-  const cursors = types.map((type) => cursorOf(store, type));
+  const cursors = types.map((type) => store.cursor(type));
   const { keys, types: numbers } = sequence;
   let at = 0;
   return () => {

@@ -2,7 +2,7 @@
  * Suite `oversubscribed`: up to 32 workers on the machine's processors, all of them after the same few 16-byte variables.
  *
  * How a figure is made. One process per load, with all workers alive throughout; a round lets the first n of them go together at a
- * barrier (barrier.ts), for half a second, so that the operating system gives each of them several turns. Rounds go through all numbers of
+ * barrier (barrier.ts), for so long that the operating system gives each of them several turns. Rounds go through all numbers of
  * workers before the next begins. Throughput is the operations of all workers ÷ the longest of their times: with more workers than
  * processors each starts late and ends late, and its own clock leaves out what it waited before and after. A worker passes a safepoint
  * every 256 operations.

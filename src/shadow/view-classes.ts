@@ -107,8 +107,8 @@ function cursorClass(binding: Binding, locate: (obj: Parent) => WordAddress): Cu
   const { words, thread, buckets, lastBlock } = binding;
   class TypedCursor extends Cursor {
     /**
-     * The common case calls nothing and stores what it found in one place, whatever the parent: the binding is up to date, the thread is inside its epoch, and the
-     * variable stands where its hash prefers. Everything else is left to findAnywhere.
+     * The common case calls nothing and stores what it found in one place: the parent is a number, the binding is up to date, the thread is inside its epoch, and the
+     * variable stands where its hash prefers. Parents and threads of which that is not true are left to findAnywhere, misses to move.
      */
     override find(obj: Parent): boolean {
       if (typeof obj === 'number' && words[Layout.TYPE_EPOCH] === binding.epoch && thread.interval !== 0) {
