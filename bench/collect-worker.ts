@@ -18,7 +18,7 @@ import {
   type Watched,
 } from './collection.js';
 import { SAFEPOINT_INTERVAL } from './contest.js';
-import { quantile } from './statistics.js';
+import { summarize } from './statistics.js';
 import { guest, initialReads, nanosecondsNow, tally } from './subjects.js';
 
 /** Look-ups between two looks at PHASE. */
@@ -82,8 +82,5 @@ function clockCost(): number {
     const startedAt = performance.now();
     costs.push((performance.now() - startedAt) * 1e6);
   }
-  return quantile(
-    costs.sort((a, b) => a - b),
-    0.5,
-  );
+  return summarize(costs).median;
 }

@@ -15,7 +15,7 @@ import { Worker } from 'node:worker_threads';
 import { type Bar, createFigure, type CaseSpec, type Figure } from '../figures.js';
 import { type Load, PatchedPool } from '../patched-pool.js';
 import type { Plan } from '../plan.js';
-import { quantile } from '../statistics.js';
+import { summarize } from '../statistics.js';
 
 const LOADS: readonly Load[] = ['idle', 'compute', 'wait'];
 /** Where the bar of the busy ones stands. */
@@ -73,7 +73,7 @@ async function runIdle(spec: CaseSpec, pool: PatchedPool, workers: number): Prom
         await answers;
         times.push(performance.now() - startedAt);
       }
-      return median(times);
+      return summarize(times).median;
     });
   } finally {
     await Promise.all(echoes.map((echo) => echo.terminate()));
@@ -99,7 +99,7 @@ async function inRounds(
       const durations = await patch(spec.variables);
       const compared = await compare();
       if (round < 0) continue;
-      ours.push(median(durations));
+      ours.push(summarize(durations).median);
       reference.push(compared);
     }
   }
@@ -132,11 +132,4 @@ async function runThroughput(spec: CaseSpec, pool: PatchedPool): Promise<Figure[
     alone.push(rates[first ? 1 : 0]!);
   }
   return [createFigure(spec, 'tasks/s', { label: 'while patching', rounds: patching }, { label: 'left alone', rounds: alone }, null)];
-}
-
-function median(values: readonly number[]): number {
-  return quantile(
-    [...values].sort((a, b) => a - b),
-    0.5,
-  );
 }
