@@ -63,16 +63,14 @@ const DEFINITIONS = {
   'max-bytes': { type: 'string' },
   json: { type: 'string' },
   sabotage: { type: 'string' },
-  help: { type: 'boolean' },
 } as const;
 
 type OptionName = keyof typeof DEFINITIONS;
-type Values = { readonly [name in OptionName]?: string | boolean | undefined };
+type Values = { readonly [name in OptionName]?: string | undefined };
 
-/** 'help' when help was asked for. `randomSeed` is used where no --seed is given. */
-export function parseOptions(args: readonly string[], randomSeed: number): Options | 'help' {
+/** `randomSeed` is used where no --seed is given. */
+export function parseOptions(args: readonly string[], randomSeed: number): Options {
   const values = parseStrictly(args, DEFINITIONS);
-  if (values.help === true) return 'help';
   const input = parseInput(values);
   return {
     input,
@@ -124,7 +122,7 @@ function refuseTogether(values: Values, names: readonly OptionName[], reason: st
 
 function text(values: Values, name: OptionName): string | undefined {
   const value = values[name];
-  if (typeof value !== 'string') return undefined;
+  if (value === undefined) return undefined;
   if (value.trim() === '') throw new ShadowError('ERR_CLI_OPTION', `--${name} is empty; give a value or leave it out`);
   return value;
 }
