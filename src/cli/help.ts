@@ -29,7 +29,7 @@ Run:
   --concurrent-tasks N   tasks in flight per worker              (default: 4)
   --batch N              requests per task, fewer if the input is small           (default: 1024)
   --max-bytes N          size of the store, K, M or G as unit    (default: 1G; memory is committed on use)
-  --json FILE            also write the verdict as one JSON object
+  --json [FILE]          write the verdict as one JSON object to standard output, and all else to standard error; or to FILE
   --sabotage FAULT       plant a fault that the verdict has to report: lost-update, leak or mixed-version
   --help
 

@@ -2,18 +2,17 @@
  * The main job, `umbra run`: options, input, run, verdict, exit code. Touches the process: its signals and streams.
  */
 import { randomInt } from 'node:crypto';
-import { access, constants, writeFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
-import { messageOf, ShadowError } from '../errors.js';
+import { ShadowError } from '../errors.js';
 import { EXIT_FAULT, EXIT_INTERRUPTED, EXIT_UNUSABLE } from './command.js';
 import { type Input, requestCount } from './input.js';
+import { personOutput, requireWritable, writeJson } from './json.js';
 import { type Options, parseOptions } from './options.js';
 import { grouped, Progress } from './progress.js';
 import { Replay } from './replay.js';
 import { summary } from './summary.js';
 import { LEAST_REQUESTS } from './stages.js';
 import { readTrace } from './trace.js';
-import { judge, type Verdict } from './verdict.js';
+import { judge } from './verdict.js';
 import { generateWorkload } from './workload.js';
 
 /** Everything between the arguments and the exit code. */
@@ -33,13 +32,7 @@ export async function runMainJob(args: readonly string[]): Promise<number> {
 /** Everything that can be wrong with what was asked for is found here, before a thread starts. */
 async function prepareInput(options: Options): Promise<Input> {
   const { input, extent, batch, json, sabotage, seed } = options;
-  if (json !== undefined) {
-    await access(dirname(resolve(json)), constants.W_OK).catch((cause: unknown) => {
-      throw new ShadowError('ERR_CLI_OPTION', `--json ${json}: its folder does not exist or cannot be written to; give another path`, {
-        cause,
-      });
-    });
-  }
+  await requireWritable(json);
   if (sabotage === 'mixed-version' && batch < 2) {
     throw new ShadowError('ERR_CLI_OPTION', '--sabotage mixed-version needs tasks of two requests or more; give a larger --batch');
   }
@@ -57,7 +50,7 @@ async function prepareInput(options: Options): Promise<Input> {
 }
 
 async function run(options: Options, input: Input): Promise<number> {
-  const progress = new Progress(process.stdout);
+  const progress = new Progress(personOutput(options.json));
   let replay: Replay;
   try {
     replay = new Replay(options, input, (transition) => progress.transition(transition));
@@ -89,19 +82,9 @@ async function run(options: Options, input: Input): Promise<number> {
   const verdict = await judge(replay);
   for (const line of summary(verdict, replay)) progress.line(line);
   replay.store[Symbol.dispose]();
-  const written = options.json === undefined || (await writeVerdict(options.json, verdict));
+  const written = await writeJson(options.json, verdict);
   process.off('SIGINT', onInterrupt);
   return verdict.verdict === 'pass' && written ? 0 : EXIT_FAULT;
-}
-
-async function writeVerdict(file: string, verdict: Verdict): Promise<boolean> {
-  try {
-    await writeFile(file, `${JSON.stringify(verdict, undefined, 2)}\n`);
-    return true;
-  } catch (error) {
-    process.stderr.write(`the verdict could not be written to ${file}: ${messageOf(error)}\n`);
-    return false;
-  }
 }
 
 function extentText({ extent }: Options): string {

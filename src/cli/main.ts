@@ -8,7 +8,7 @@
 import { readFile } from 'node:fs/promises';
 
 import { describe, ShadowError } from '../errors.js';
-import { type Command, EXIT_UNUSABLE } from './command.js';
+import { type Command, EXIT_FAULT, EXIT_UNUSABLE } from './command.js';
 import { nearest } from './nearest.js';
 
 /** In the order of the list of commands. */
@@ -17,6 +17,13 @@ type CommandName = (typeof COMMANDS)[number];
 
 /** Errors that say that the command line, or what it names, cannot be used. Whatever else is thrown is a defect and shows its stack. */
 const WRONG_USE: readonly string[] = ['ERR_CLI_COMMAND', 'ERR_CLI_OPTION'];
+
+// Whoever reads the output may go away before its end, as head does: there is nobody left to tell.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(EXIT_FAULT);
+  });
 
 process.exitCode = await main(process.argv.slice(2));
 

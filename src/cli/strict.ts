@@ -30,8 +30,33 @@ function refuseUnknown(args: readonly string[], options: Definitions): void {
   const { tokens } = parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true });
   for (const token of tokens) {
     if (token.kind !== 'option' || Object.hasOwn(options, token.name)) continue;
-    const guess = nearest(token.name, Object.keys(options));
+    const guess = nearest(token.name, [...Object.keys(options), 'help']);
     const hint = guess === undefined ? '' : `; did you mean --${guess}?`;
     throw new ShadowError('ERR_CLI_OPTION', `Unknown option '${token.rawName}'${hint}; --help lists all options`);
   }
+}
+
+export interface Taken {
+  /** The other arguments. */
+  readonly args: readonly string[];
+  /** undefined: the option is not given; null: it is, without a value. */
+  readonly value: string | null | undefined;
+}
+
+/**
+ * Takes an option out of the arguments whose value may be left out, which node:util does not know of: `--name`, `--name=VALUE`, and `--name VALUE` if
+ * `isValue` says that the argument behind it is one. @throws ERR_CLI_OPTION
+ */
+export function takeOptional(args: readonly string[], name: string, isValue: (argument: string) => boolean): Taken {
+  const end = args.indexOf('--');
+  const at = args.findIndex((arg, i) => (end === -1 || i < end) && (arg === `--${name}` || arg.startsWith(`--${name}=`)));
+  if (at === -1) return { args, value: undefined };
+  const option = args[at]!;
+  const next = args[at + 1];
+  const inside = option === `--${name}` ? null : option.slice(name.length + 3);
+  const behind = inside === null && next !== undefined && !next.startsWith('-') && isValue(next);
+  const rest = [...args.slice(0, at), ...args.slice(at + (behind ? 2 : 1))];
+  if (takeOptional(rest, name, isValue).value !== undefined)
+    throw new ShadowError('ERR_CLI_OPTION', `--${name} is given twice; give it once`);
+  return { args: rest, value: behind ? next : inside };
 }

@@ -34,7 +34,7 @@ describe('options', () => {
       batch: 17,
       seed: 4294967295,
       maxBytes: 64 * 2 ** 20,
-      json: 'out.json',
+      json: { kind: 'file', file: 'out.json' },
       sabotage: 'leak',
     });
   });
