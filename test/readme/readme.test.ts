@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 
+import { namedFiles } from './named-files.js';
+
 const root = new URL('../../../', import.meta.url);
 const readme = await readFile(new URL('README.md', root), 'utf8');
 
@@ -16,15 +18,8 @@ function plainEnvironment(): NodeJS.ProcessEnv {
   return environment;
 }
 
-/** The named files of the README: a line with `name.js`, then a block of code. */
-function namedFiles(): Map<string, string> {
-  return new Map(
-    [...readme.matchAll(/^`([\w.]+\.js)`[^\n]*:\n\n```js\n([\s\S]*?)```/gm)].map(([, name, code]) => [name ?? '', code ?? '']),
-  );
-}
-
 test('the example of the README runs as shown', async () => {
-  const files = namedFiles();
+  const files = await namedFiles();
   assert.deepEqual([...files.keys()], ['usage.js', 'sessions.js', 'limit.js', 'service.js', 'limit.test.js']);
   const folder = await mkdtemp(join(tmpdir(), 'umbra-readme-'));
   try {
