@@ -89,6 +89,7 @@ export class ShadowError extends Error {
     this.code = code;
   }
 
+  /** The error as plain data, for JSON and messages; `fromWire()` makes an error of it again. */
   toJSON(): WireError {
     return { name: 'ShadowError', code: this.code, message: this.message };
   }

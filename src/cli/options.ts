@@ -12,10 +12,10 @@ import { parseStrictly } from './strict.js';
 import type { TraceColumns } from './trace.js';
 import { type WorkloadName, WORKLOADS } from './workload.js';
 
-export const SABOTAGES = ['lost-update', 'leak', 'mixed-version'] as const;
+const SABOTAGES = ['lost-update', 'leak', 'mixed-version'] as const;
 export type Sabotage = (typeof SABOTAGES)[number];
 
-export type InputOptions =
+type InputOptions =
   | { readonly kind: 'trace'; readonly file: string; readonly columns: TraceColumns }
   | {
       readonly kind: 'generated';
