@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 
 import { Random } from '../concurrency/random.js';
-import type { TextChange } from '../model/explorer/sources.js';
+import type { TextChange } from '../model/explorer/text-change.js';
 import { makeBuild } from './build.js';
 
 import { Children } from './children.js';
