@@ -95,6 +95,10 @@ suite('the package installed into an empty project', { concurrency: 1 }, () => {
     assert.notEqual(await umbra('check', 'store.umbra'), '');
   });
 
+  test('has all that umbra chaos runs', async () => {
+    assert.match(await umbra('chaos', '--kills', '2', '--workers', '2', '--rounds', 'steady'), /no violation/);
+  });
+
   test('types a strict program that uses every entry point', async () => {
     for (const name of ['@types/node', '@opentelemetry/api', 'prom-client']) await lend(name);
     await copyFile(join(ROOT, 'test/package/program.ts'), join(project, 'program.ts'));
