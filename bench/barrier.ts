@@ -15,7 +15,7 @@ export const ACTIVE = 1; // workers 0…ACTIVE−1 take part in it
 export const SIDE = 2; // which of the module's bodies runs
 export const STOP = 3; // 1: the time is over
 export const ARRIVED = 4; // workers at the barrier; the last one notifies
-export const CONTROL_WORDS = 5;
+const CONTROL_WORDS = 5;
 
 /** Does some work and returns how many operations that were. Called again and again until the round is over, the next after the last. */
 export type Body = (() => number) | (() => Promise<number>);

@@ -48,7 +48,7 @@ export interface Bar {
   readonly value: number;
 }
 
-export interface Side {
+interface Side {
   readonly label: string;
   readonly summary: Summary;
 }

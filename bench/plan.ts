@@ -45,7 +45,7 @@ export interface Plan {
   readonly recoverSettings: Settings;
 }
 
-export interface TracesPlan {
+interface TracesPlan {
   /** Of a generated workload, at its start. */
   readonly records: number;
   /** Of each worker in each round. */
@@ -54,7 +54,7 @@ export interface TracesPlan {
   readonly settings: Settings;
 }
 
-export interface PeersPlan {
+interface PeersPlan {
   readonly sizes: readonly number[];
   /** worker_map takes time in proportion to its size. */
   readonly workerMapSize: number;

@@ -78,7 +78,8 @@ export interface SharedMap {
 
 type SharedMapClass = new (maxSize: number, keySize: number, objSize: number) => SharedMap;
 
-const SharedMapConstructor = createRequire(import.meta.url)('sharedmap') as SharedMapClass;
+const require = createRequire(import.meta.url);
+const SharedMapConstructor = require('sharedmap') as SharedMapClass;
 
 /** Decimal keys below 2^40 and 8 UTF-16 units (16 bytes) of value; both keep one unit for the end mark. */
 const SHAREDMAP_KEY_UNITS = 16;

@@ -61,6 +61,7 @@ export const ERROR_CODES = {
   ERR_PATCH_MIGRATION: 'no migration leads from the version in force to the one declared; nothing changed',
   ERR_PATCH_AGENT: 'the thread is not attached, or attached twice to different stores',
   ERR_PATCH_CLOSED: 'the coordinator was closed',
+  ERR_CLI_COMMAND: 'there is no such command',
   ERR_CLI_OPTION: 'a command-line option is unknown, malformed or contradicts another',
   ERR_TRACE_FILE: 'the trace cannot be read, or not unpacked to its end',
   ERR_TRACE_COLUMN: 'the trace has no header, or its header lacks a column that was asked for',
@@ -88,6 +89,7 @@ export class ShadowError extends Error {
     this.code = code;
   }
 
+  /** The error as plain data, for JSON and messages; `fromWire()` makes an error of it again. */
   toJSON(): WireError {
     return { name: 'ShadowError', code: this.code, message: this.message };
   }

@@ -36,6 +36,7 @@ export {
   withOriginal,
 } from './livepatch/patch.js';
 export type { PinnedPatch } from './livepatch/registrar.js';
+export type { SourceOptions } from './livepatch/root.js';
 export type { Straggler, StragglerCall, StragglerTask } from './livepatch/stragglers.js';
 export type { TransitionInfo, TransitionResult } from './livepatch/transition.js';
 export type { StoreHandle } from './memory/reservation.js';
@@ -43,16 +44,40 @@ export { PatchCoordinator } from './pool/coordinator.js';
 export type { PoolOptions } from './pool/group.js';
 export type { CheckOptions, CheckResult, RepairReport } from './recovery/check.js';
 export type { RecoveryReport } from './recovery/recover.js';
+export type { Operation as InterruptedOperation } from './recovery/repair.js';
 export type { Repair } from './recovery/repairs.js';
 export type { RestoreOptions, RestoreReport } from './recovery/restore.js';
 export type { SnapshotInfo } from './recovery/snapshot.js';
 export type { Rule, Violation } from './recovery/violations.js';
 export type { Cursor } from './shadow/cursor.js';
-export { bytes, type FieldKind, type Fields, type FieldValues, string } from './shadow/fields.js';
+export {
+  type AtomicName,
+  type BigKind,
+  bytes,
+  type BytesField,
+  type Field,
+  type FieldKind,
+  type Fields,
+  type FieldValue,
+  type FieldValues,
+  type IntegerKind,
+  type NumberKind,
+  string,
+  type StringField,
+} from './shadow/fields.js';
 export type { ObjectTable, Parent } from './shadow/objects.js';
 export type { RawView } from './shadow/raw-view.js';
+export type { Registration } from './shadow/registry.js';
 export type { StoreStats, ThreadStats, TypeStats } from './shadow/stats.js';
 export { ShadowStore, type StoreOptions } from './shadow/store.js';
-export { defineShadowType, type RawShadowTypeDeclaration, type ShadowType, type ShadowTypeDeclaration } from './shadow/type.js';
+export {
+  type AnyShadowType,
+  defineShadowType,
+  type MigrateFunction,
+  type RawFields,
+  type RawShadowTypeDeclaration,
+  type ShadowType,
+  type ShadowTypeDeclaration,
+} from './shadow/type.js';
 export type { CursorOf, ViewOf } from './shadow/view-classes.js';
 export type { View } from './shadow/view.js';

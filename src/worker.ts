@@ -13,17 +13,20 @@ export {
 } from './livepatch/attach.js';
 export { patchable } from './livepatch/functions.js';
 export type { InterceptOptions } from './livepatch/intercept.js';
+export type { SourceOptions } from './livepatch/root.js';
 export { definePatch } from './livepatch/define-patch.js';
 export {
   type CallbackContext,
   type Callbacks,
   type Consistency,
+  type DeclaredState,
   type Migrate,
   type ModulePhase,
   type Patch,
   type PatchCallbacks,
   type PatchDeclaration,
   type PatchFunction,
+  type PatchObject,
   type PatchObjectDeclaration,
   type PatchState,
   type StateCallbackContext,

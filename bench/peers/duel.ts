@@ -11,7 +11,7 @@ import type { Host, HostOptions, Requests } from './peer.js';
 
 const BODIES = new URL('../peers-bodies.js', import.meta.url);
 
-export interface DuelSide {
+interface DuelSide {
   readonly name: PeerName;
   /** Requests of a worker from one look at the clock to the next. */
   readonly requestsPerCall: number;

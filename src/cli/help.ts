@@ -1,6 +1,6 @@
 /** The text of `--help`. Imports nothing. */
 
-export const HELP = `Usage: npm start -- [options]
+export const HELP = `Usage: umbra run [options]            in the repository: npm start -- [options]
 
 Worker threads replay requests against one shared store while patches are enabled, replaced, downgraded and disabled under
 load. Every count is checked against a single-threaded replay of the same requests; the last line is the verdict.
@@ -29,7 +29,7 @@ Run:
   --concurrent-tasks N   tasks in flight per worker              (default: 4)
   --batch N              requests per task, fewer if the input is small           (default: 1024)
   --max-bytes N          size of the store, K, M or G as unit    (default: 1G; memory is committed on use)
-  --json FILE            also write the verdict as one JSON object
+  --json [FILE]          write the verdict as one JSON object to standard output, and all else to standard error; or to FILE
   --sabotage FAULT       plant a fault that the verdict has to report: lost-update, leak or mixed-version
   --help
 
@@ -37,8 +37,8 @@ Exit code: 0 the verdict is pass, 1 a fault was found or the run failed, 2 the o
 Ctrl-C ends the run early, still with a verdict for what ran; a second Ctrl-C exits at once.
 
 Examples:
-  npm start
-  npm start -- --workload f --records 1000 --seconds 30 --workers 4
-  npm start -- --trace requests.csv.gz --object lbn --op op --size size --repeat 20 --json verdict.json
-  npm start -- --requests 200000 --sabotage lost-update
+  umbra run
+  umbra run --workload f --records 1000 --seconds 30 --workers 4
+  umbra run --trace requests.csv.gz --object lbn --op op --size size --repeat 20 --json verdict.json
+  umbra run --requests 200000 --sabotage lost-update
 `;

@@ -1,123 +1,100 @@
+#!/usr/bin/env node
 /**
- * The command `npm start`: options, input, run, verdict, exit code. The one place that touches the process: its arguments, signals,
- * streams.
+ * The command `umbra`: finds the command that is asked for, loads it and nothing else, and ends with its exit code. Imports errors, command,
+ * nearest, and lazily commands/.
  *
- * Exit code 0: pass. 1: a fault, or the run failed. 2: options or input are unusable and nothing ran. 130: the second Ctrl-C.
+ * Exit code 0: good. 1: a fault was found, or the work failed. 2: wrong use, or unusable input, and nothing ran. 130: the second Ctrl-C.
  */
+import { readFile } from 'node:fs/promises';
 
-import { randomInt } from 'node:crypto';
-import { access, constants, writeFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
-import { messageOf, ShadowError } from '../errors.js';
-import { HELP } from './help.js';
-import { type Input, requestCount } from './input.js';
-import { type Options, parseOptions } from './options.js';
-import { grouped, Progress } from './progress.js';
-import { Replay } from './replay.js';
-import { summary } from './summary.js';
-import { LEAST_REQUESTS } from './stages.js';
-import { readTrace } from './trace.js';
-import { judge, type Verdict } from './verdict.js';
-import { generateWorkload } from './workload.js';
+import { describe, ShadowError } from '../errors.js';
+import { type Command, EXIT_FAULT, EXIT_UNUSABLE } from './command.js';
+import { nearest } from './nearest.js';
 
-const EXIT_FAULT = 1;
-const EXIT_UNUSABLE = 2;
-const EXIT_INTERRUPTED = 130;
+/** In the order of the list of commands. */
+const COMMANDS = ['run', 'demo'] as const;
+type CommandName = (typeof COMMANDS)[number];
+
+/** Errors that say that the command line, or what it names, cannot be used. Whatever else is thrown is a defect and shows its stack. */
+const WRONG_USE: readonly string[] = ['ERR_CLI_COMMAND', 'ERR_CLI_OPTION'];
+
+// Whoever reads the output may go away before its end, as head does: there is nobody left to tell.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(EXIT_FAULT);
+  });
 
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
-  let prepared: { readonly options: Options; readonly input: Input };
   try {
-    const options = parseOptions(args, randomInt(2 ** 32));
-    if (options === 'help') {
-      process.stdout.write(HELP);
-      return 0;
-    }
-    prepared = { options, input: await prepareInput(options) };
+    return await dispatch(args);
   } catch (error) {
-    if (!(error instanceof ShadowError)) throw error;
+    if (!(error instanceof ShadowError) || !WRONG_USE.includes(error.code)) throw error;
     process.stderr.write(`${error.message}\n`);
     return EXIT_UNUSABLE;
   }
-  return run(prepared.options, prepared.input);
 }
 
-/** Everything that can be wrong with what was asked for is found here, before a thread starts. */
-async function prepareInput(options: Options): Promise<Input> {
-  const { input, extent, batch, json, sabotage, seed } = options;
-  if (json !== undefined) {
-    await access(dirname(resolve(json)), constants.W_OK).catch((cause: unknown) => {
-      throw new ShadowError('ERR_CLI_OPTION', `--json ${json}: its folder does not exist or cannot be written to; give another path`, {
-        cause,
-      });
-    });
-  }
-  if (sabotage === 'mixed-version' && batch < 2) {
-    throw new ShadowError('ERR_CLI_OPTION', '--sabotage mixed-version needs tasks of two requests or more; give a larger --batch');
-  }
-  const loaded = input.kind === 'trace' ? await readTrace(input.file, input.columns) : generateWorkload({ ...input, seed });
-  const requests = requestCount(loaded) * (extent.kind === 'passes' ? extent.passes : Infinity);
-  const least = sabotage === 'mixed-version' ? LEAST_REQUESTS * 2 : LEAST_REQUESTS;
-  if (requests < least) {
-    const repeat = Math.ceil(least / requestCount(loaded));
-    throw new ShadowError(
-      'ERR_CLI_OPTION',
-      `the input has ${requests} requests, too few for every stage of the run to see some; use --repeat ${repeat} or --seconds`,
-    );
-  }
-  return loaded;
+async function dispatch([first, ...rest]: readonly string[]): Promise<number> {
+  if (first === undefined || first === '--help' || first === '-h') return print(await overview());
+  if (first === '--version' || first === '-v') return print(`${await version()}\n`);
+  if (first === 'help') return print(rest[0] === undefined ? await overview() : (await load(find(rest[0]))).help);
+  if (first.startsWith('-')) throw unknownOption(first);
+  const command = await load(find(first));
+  return asksForHelp(rest) ? print(command.help) : command.run(rest);
 }
 
-async function run(options: Options, input: Input): Promise<number> {
-  const progress = new Progress(process.stdout);
-  let replay: Replay;
-  try {
-    replay = new Replay(options, input, (transition) => progress.transition(transition));
-  } catch (error) {
-    // The store refuses what the options could not know, its size above all; it does so before a worker exists.
-    if (!(error instanceof ShadowError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    return EXIT_UNUSABLE;
-  }
-  let interrupted = false;
-  let running = true;
-  const onInterrupt = (): void => {
-    if (interrupted) process.exit(EXIT_INTERRUPTED);
-    interrupted = true;
-    if (running) replay.interrupt();
-    progress.line(`${running ? 'finishing the tasks in flight' : 'the verdict is on its way'}; press Ctrl-C again to exit at once`);
-  };
-  process.on('SIGINT', onInterrupt);
-
-  const { workers, concurrentTasks, seed } = options;
-  progress.line(`${input.description}: ${grouped(requestCount(input))} requests on ${grouped(input.objects.length)} objects`);
-  progress.line(`${workers} workers × ${concurrentTasks} tasks of ${replay.tally.batch} requests, ${extentText(options)}, seed ${seed}`);
-  if (options.sabotage !== undefined) progress.line(`sabotage: ${options.sabotage} is planted on purpose`);
-
-  progress.start(() => replay.status);
-  await replay.run();
-  running = false;
-  progress.stop();
-  const verdict = await judge(replay);
-  for (const line of summary(verdict, replay)) progress.line(line);
-  replay.store[Symbol.dispose]();
-  const written = options.json === undefined || (await writeVerdict(options.json, verdict));
-  process.off('SIGINT', onInterrupt);
-  return verdict.verdict === 'pass' && written ? 0 : EXIT_FAULT;
+/** Even beside options that make no sense: whoever asks for help may need it because of them. */
+function asksForHelp(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  return (end === -1 ? args : args.slice(0, end)).some((arg) => arg === '--help' || arg === '-h');
 }
 
-async function writeVerdict(file: string, verdict: Verdict): Promise<boolean> {
-  try {
-    await writeFile(file, `${JSON.stringify(verdict, undefined, 2)}\n`);
-    return true;
-  } catch (error) {
-    process.stderr.write(`the verdict could not be written to ${file}: ${messageOf(error)}\n`);
-    return false;
-  }
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
 }
 
-function extentText({ extent }: Options): string {
-  if (extent.kind === 'seconds') return `repeated for ${extent.seconds} s`;
-  return extent.passes === 1 ? 'one pass' : `${grouped(extent.passes)} passes`;
+/** @throws ERR_CLI_COMMAND */
+function find(name: string): CommandName {
+  const found = COMMANDS.find((candidate) => candidate === name);
+  if (found !== undefined) return found;
+  const guess = nearest(name, COMMANDS);
+  const hint = guess === undefined ? '' : `did you mean umbra ${guess}? `;
+  throw new ShadowError('ERR_CLI_COMMAND', `there is no command ${describe(name)}; ${hint}umbra --help lists all commands`);
+}
+
+async function load(name: CommandName): Promise<Command> {
+  const { command } = (await import(`./commands/${name}.js`)) as { readonly command: Command };
+  return command;
+}
+
+async function overview(): Promise<string> {
+  const commands = await Promise.all(COMMANDS.map(load));
+  const width = Math.max(...COMMANDS.map((name) => name.length));
+  return `Usage: umbra COMMAND [options]
+
+Shadow variables and live patching for Node.js worker threads.
+
+${commands.map(({ name, summary }) => `  ${name.padEnd(width)}   ${summary}`).join('\n')}
+
+  umbra COMMAND --help   options and examples of a command
+  umbra --version
+
+Every command takes --json for its result as one JSON object on standard output, or --json=FILE. Colour: NO_COLOR, FORCE_COLOR.
+Exit code: 0 good, 1 a fault was found or the work failed, 2 wrong use and nothing ran.
+`;
+}
+
+async function version(): Promise<string> {
+  const text = await readFile(new URL('../../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { readonly version: string }).version;
+}
+
+function unknownOption(option: string): ShadowError {
+  const guess = nearest(option, ['--help', '--version']);
+  const hint = guess === undefined ? 'options stand behind a command, as in umbra run --seconds 5' : `did you mean ${guess}?`;
+  return new ShadowError('ERR_CLI_OPTION', `Unknown option '${option}'; ${hint}; umbra --help lists all commands`);
 }

@@ -7,14 +7,15 @@
 import { availableParallelism } from 'node:os';
 import { describe, ShadowError } from '../errors.js';
 import { type DistributionName, DISTRIBUTIONS } from './distribution.js';
+import { type JsonTarget, takeJson } from './json.js';
 import { parseStrictly } from './strict.js';
 import type { TraceColumns } from './trace.js';
 import { type WorkloadName, WORKLOADS } from './workload.js';
 
-export const SABOTAGES = ['lost-update', 'leak', 'mixed-version'] as const;
+const SABOTAGES = ['lost-update', 'leak', 'mixed-version'] as const;
 export type Sabotage = (typeof SABOTAGES)[number];
 
-export type InputOptions =
+type InputOptions =
   | { readonly kind: 'trace'; readonly file: string; readonly columns: TraceColumns }
   | {
       readonly kind: 'generated';
@@ -36,8 +37,8 @@ export interface Options {
   readonly batch: number;
   readonly seed: number;
   readonly maxBytes: number;
-  /** File for the JSON verdict. */
-  readonly json: string | undefined;
+  /** Where the verdict goes as JSON. */
+  readonly json: JsonTarget | undefined;
   readonly sabotage: Sabotage | undefined;
 }
 
@@ -61,18 +62,17 @@ const DEFINITIONS = {
   seconds: { type: 'string' },
   seed: { type: 'string' },
   'max-bytes': { type: 'string' },
-  json: { type: 'string' },
+  json: { type: 'string' }, // taken out before, since its value may be left out; here it can be guessed
   sabotage: { type: 'string' },
-  help: { type: 'boolean' },
 } as const;
 
 type OptionName = keyof typeof DEFINITIONS;
-type Values = { readonly [name in OptionName]?: string | boolean | undefined };
+type Values = { readonly [name in OptionName]?: string | undefined };
 
-/** 'help' when help was asked for. `randomSeed` is used where no --seed is given. */
-export function parseOptions(args: readonly string[], randomSeed: number): Options | 'help' {
-  const values = parseStrictly(args, DEFINITIONS);
-  if (values.help === true) return 'help';
+/** `randomSeed` is used where no --seed is given. */
+export function parseOptions(args: readonly string[], randomSeed: number): Options {
+  const { args: others, json } = takeJson(args);
+  const values = parseStrictly(others, DEFINITIONS);
   const input = parseInput(values);
   return {
     input,
@@ -82,7 +82,7 @@ export function parseOptions(args: readonly string[], randomSeed: number): Optio
     batch: wholeNumber(values, 'batch', 1, 1_000_000) ?? 1024,
     seed: wholeNumber(values, 'seed', 0, 2 ** 32 - 1) ?? randomSeed,
     maxBytes: byteCount(values) ?? 2 ** 30,
-    json: text(values, 'json'),
+    json,
     sabotage: oneOf(values, 'sabotage', SABOTAGES),
   };
 }
@@ -124,7 +124,7 @@ function refuseTogether(values: Values, names: readonly OptionName[], reason: st
 
 function text(values: Values, name: OptionName): string | undefined {
   const value = values[name];
-  if (typeof value !== 'string') return undefined;
+  if (value === undefined) return undefined;
   if (value.trim() === '') throw new ShadowError('ERR_CLI_OPTION', `--${name} is empty; give a value or leave it out`);
   return value;
 }

@@ -56,7 +56,7 @@ export class Tally {
 }
 
 /** Sums per object index. */
-export interface Sums {
+interface Sums {
   readonly accesses: Float64Array;
   readonly bytes: Float64Array;
 }

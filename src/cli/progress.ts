@@ -3,12 +3,9 @@
  * stream it is given.
  */
 
-import type { WriteStream } from 'node:tty';
 import type { TransitionResult } from '../livepatch/transition.js';
 import type { Status } from './replay.js';
-
-/** What progress needs of a stream; process.stdout is one. */
-export type Output = Pick<NodeJS.WritableStream, 'write'> & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>;
+import { isTerminal, type Output, terminalWidth } from './terminal.js';
 
 const TERMINAL_MILLISECONDS = 200;
 const PLAIN_MILLISECONDS = 1000;
@@ -19,9 +16,9 @@ export class Progress {
   private timer: NodeJS.Timeout | undefined;
   private last = { seconds: 0, requests: 0 };
 
-  constructor(output: Output) {
+  constructor(output: Output, environment?: NodeJS.ProcessEnv) {
     this.output = output;
-    this.terminal = output.isTTY === true;
+    this.terminal = isTerminal(output, environment);
   }
 
   start(status: () => Status): void {
@@ -47,17 +44,11 @@ export class Progress {
   private show(status: Status): void {
     const text = this.describe(status);
     if (!this.terminal) this.output.write(`${text}\n`);
-    else this.output.write(`\r\x1b[2K${text.slice(0, this.width - 1)}`);
+    else this.output.write(`\r\x1b[2K${text.slice(0, terminalWidth(this.output) - 1)}`);
   }
 
   private clear(): void {
     if (this.terminal) this.output.write('\r\x1b[2K');
-  }
-
-  /** A terminal that does not know its width says 0. */
-  private get width(): number {
-    const { columns } = this.output;
-    return columns !== undefined && columns > 0 ? columns : 120;
   }
 
   private describe({ patch, requests, seconds, live, workers, switched, inTransition }: Status): string {

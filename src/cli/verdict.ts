@@ -100,7 +100,7 @@ function checkStages(replay: Replay): void {
   });
 }
 
-export function stageName(stage: number): string {
+function stageName(stage: number): string {
   return PATCH_OF_STAGE[stage]?.name ?? 'unpatched';
 }
 
@@ -286,7 +286,7 @@ export function describeFaults(faults: FaultList): string[] {
   return lines;
 }
 
-export const FAULT_NAMES: Readonly<Record<FaultKind, string>> = {
+const FAULT_NAMES: Readonly<Record<FaultKind, string>> = {
   lostUpdates: 'lost update',
   duplicateVariables: 'duplicate variable',
   mixedTasks: 'mixed task',

@@ -25,6 +25,7 @@ export interface Attached {
 /** Where this thread takes patches from, whatever a coordinator says: see the coordinator's options of these names. */
 export type AttachOptions = SourceOptions;
 
+/** Options of `task()`. */
 export interface TaskOptions {
   /** What the task is called where it holds up a transition. Default: the name of the handler, or "task". */
   readonly name?: string;

@@ -236,6 +236,7 @@ export class Coordinator extends CoordinatorEmitter {
     return this.#closed;
   }
 
+  /** The same as `close()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

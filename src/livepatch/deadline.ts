@@ -7,6 +7,7 @@ import { describe, ShadowError } from '../errors.js';
 /** What happens to a transition whose time is up. reverse: back to what was before; wait: nothing but an event; force: see `force()`. */
 export type StallPolicy = 'reverse' | 'wait' | 'force';
 
+/** How long the caller of `enable()` or `disable()` waits for a transition, and what happens then. */
 export interface TransitionOptions {
   /** How long it may take from the call to the end, loading included, 1…2^31−1 ms. Default: as long as it takes. */
   readonly timeout?: number;

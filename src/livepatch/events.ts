@@ -14,6 +14,7 @@ import type { Callbacks, ModulePhase } from './patch.js';
 import type { PinnedPatch } from './registrar.js';
 import type { Straggler } from './stragglers.js';
 
+/** What was asked for; `replace` is an enabling that takes the place of all patches before it. */
 export type TransitionKind = 'enable' | 'replace' | 'disable';
 
 /**
@@ -22,6 +23,7 @@ export type TransitionKind = 'enable' | 'replace' | 'disable';
  */
 export type TransitionPhase = 'load' | 'resume' | 'start' | 'progress' | 'reverse' | 'stalled' | 'forced' | 'complete' | 'failed';
 
+/** A transition has come one step further. */
 export interface TransitionEvent {
   readonly patch: string;
   readonly kind: TransitionKind;
@@ -33,6 +35,7 @@ export interface TransitionEvent {
   readonly milliseconds: number;
 }
 
+/** Which way threads are being switched: to the patch, or away from it. */
 export type DirectionName = 'patching' | 'unpatching';
 
 /** One step of an operation, in the order of livepatch-semantics section 2; `patch` is the patch it is about. */
@@ -71,6 +74,7 @@ export interface RegistrationEvent {
   readonly references: number;
 }
 
+/** A transition has waited for long and pokes the threads that hold it up. */
 export interface PokeEvent {
   readonly patch: string;
   /** How often the transition looked in vain, counted from 1. */
@@ -78,6 +82,7 @@ export interface PokeEvent {
   readonly stragglers: readonly Straggler[];
 }
 
+/** A module of the application has come to a phase, is gone, or was refused by an enabled patch. */
 export interface ModuleEvent {
   readonly name: string;
   readonly phase: ModulePhase | 'gone' | 'refused';

@@ -9,6 +9,7 @@ import { type Consistency, functionNames, type ModulePhase } from './patch.js';
 import type { AgentStatus } from './roster.js';
 import type { Transition } from './transition.js';
 
+/** An object of a patch. Plain JSON. */
 export interface ObjectInfo {
   readonly name: string;
   /** Where its module is; null for `base`, and for a module that is not there. */
@@ -20,6 +21,7 @@ export interface ObjectInfo {
   readonly shadowTypes: readonly number[];
 }
 
+/** A thread, as one patch sees it. Plain JSON. */
 export interface WorkerInfo {
   /** threadId of node:worker_threads; 0 is the main thread. */
   readonly thread: number;

@@ -9,6 +9,7 @@ import { allDeclared, type Declared, findDeclared } from './declared.js';
 import { Layer, type LoadedPatch } from './loaded.js';
 import type { Patch, PatchFunction } from './patch.js';
 
+/** Options of `intercept()`. */
 export interface InterceptOptions {
   /** Who it is, for messages: 1 or more characters. */
   readonly owner: string;

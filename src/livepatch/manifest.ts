@@ -102,7 +102,7 @@ export interface ActivationName {
 }
 
 /** Modules (objects other than `base`) that this thread has declared functions of: sent after attaching and for each new one. */
-export interface ModulesReport {
+interface ModulesReport {
   readonly kind: 'modules';
   readonly thread: number;
   readonly names: readonly string[];

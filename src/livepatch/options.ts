@@ -7,6 +7,7 @@ import { MAX_MILLISECONDS } from './deadline.js';
 import { readSourcePolicy, type SourceOptions, type SourcePolicy } from './root.js';
 import type { ThreadsOptions } from './threads.js';
 
+/** Options of `new PatchCoordinator()` and `PatchCoordinator.recover()`. */
 export interface CoordinatorOptions extends SourceOptions {
   /** How long a patch may take to load in every thread before it is refused, 1…2^31−1 ms. Default 30000. */
   readonly loadMilliseconds?: number;

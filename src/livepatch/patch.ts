@@ -16,6 +16,7 @@ export type PatchFunction = (...args: never[]) => unknown;
 
 /** A replacement that calls the next older function; made by {@link withOriginal}. */
 export class WithOriginal {
+  /** Called once in each worker, before the transition starts. */
   readonly factory: (original: PatchFunction) => PatchFunction;
 
   constructor(factory: (original: PatchFunction) => PatchFunction) {
@@ -91,7 +92,9 @@ export interface Callbacks<Context> {
 /** The names of the four. */
 export const CALLBACKS = ['prePatch', 'postPatch', 'preUnpatch', 'postUnpatch'] as const;
 
+/** Callbacks of an object of a patch. */
 export type PatchCallbacks = Callbacks<CallbackContext>;
+/** Callbacks of a state. */
 export type StateCallbacks = Callbacks<StateCallbackContext>;
 
 /**
@@ -131,6 +134,7 @@ export type Consistency = 'gate' | 'pin';
 /** When variables of a type whose version the patch raises are migrated: at the first access, or also by a sweep at completion. */
 export type Migrate = 'lazy' | 'eager';
 
+/** What a patch changes about one object: a module of the application, or `base`. */
 export interface PatchObjectDeclaration {
   /** The first argument of the `patchable()` whose functions are replaced: a module, or `base`, which is always there. */
   readonly name: string;
@@ -139,6 +143,7 @@ export interface PatchObjectDeclaration {
   readonly callbacks?: PatchCallbacks;
 }
 
+/** What `definePatch()` takes. */
 export interface PatchDeclaration {
   /** 1…64 characters; one enabled patch per name. */
   readonly name: string;
@@ -154,6 +159,7 @@ export interface PatchDeclaration {
   readonly shadowTypes?: readonly AnyShadowType[];
 }
 
+/** A checked object of a patch. */
 export interface PatchObject {
   readonly name: string;
   readonly functions: ReadonlyMap<string, PatchFunction | WithOriginal>;

@@ -68,7 +68,7 @@ export interface PinRecord {
   readonly registered: readonly RegisteredReference[];
 }
 
-export interface ModuleStateRecord {
+interface ModuleStateRecord {
   readonly name: string;
   readonly phase: ModulePhase;
   readonly alive: boolean;

@@ -7,6 +7,7 @@ import { Layout } from '../memory/layout.js';
 import type { ActivationName, NamesReport } from './manifest.js';
 import type { AgentStatus } from './roster.js';
 
+/** A task in flight that a thread has to end before it can switch. Plain JSON. */
 export interface StragglerTask {
   /** Counts the tasks of the thread. */
   readonly serial: number;
@@ -15,6 +16,7 @@ export interface StragglerTask {
   readonly milliseconds: number;
 }
 
+/** Calls of a patchable function that have not returned yet. Plain JSON. */
 export interface StragglerCall {
   /** "object.function" */
   readonly name: string;

@@ -11,6 +11,7 @@ import type { PlannedMigration } from './migrations.js';
 import type { HeldState } from './states.js';
 import type { Order } from './threads.js';
 
+/** How a transition ended. Plain JSON. */
 export interface TransitionResult {
   readonly patch: string;
   readonly kind: TransitionKind;

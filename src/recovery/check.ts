@@ -29,6 +29,7 @@ import type { Repair } from './repairs.js';
 import { intentSequences, movingThread, wasAtRest } from './rest.js';
 import { Findings, type Violation } from './violations.js';
 
+/** What `store.check()` found. Plain JSON. */
 export interface CheckResult {
   /** Whether the store is in order, after the repair if there was one. */
   readonly ok: boolean;
@@ -53,11 +54,13 @@ export interface CheckResult {
   readonly repair?: RepairReport;
 }
 
+/** Options of `store.check()`. */
 export interface CheckOptions {
   /** Puts right what can be put right, and gives back what no one owns. */
   readonly repair?: boolean;
 }
 
+/** What a repair did, and what it left. Plain JSON. */
 export interface RepairReport {
   /** What was put right, in order; as a rule at most a hundred. */
   readonly done: readonly Repair[];

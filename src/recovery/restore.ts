@@ -28,6 +28,7 @@ import { damaged } from './snapshot-file.js';
 import type { OpenedSnapshot } from './snapshot-read.js';
 import { Findings } from './violations.js';
 
+/** Options of `ShadowStore.restore()`. */
 export interface RestoreOptions {
   /** The application's own types, as it declares them now: of the version in the snapshot, or one to which migrations lead from there; and new ones. */
   readonly types?: readonly AnyShadowType[];

@@ -3,7 +3,7 @@
  */
 import { describe, ShadowError } from '../errors.js';
 
-export type AtomicKind = 'i32' | 'u32' | 'i64' | 'u64';
+type AtomicKind = 'i32' | 'u32' | 'i64' | 'u64';
 export type AtomicPlace = [Int32Array | Uint32Array | BigInt64Array | BigUint64Array, number, AtomicKind];
 export type AtomicOperation = 'add' | 'sub' | 'and' | 'or' | 'xor' | 'exchange';
 

@@ -11,8 +11,11 @@ import { describe, ShadowError } from '../errors.js';
 import { Layout, type WordAddress } from '../memory/layout.js';
 import { fieldCheck, STRING_HEADER_BYTES } from './field-access.js';
 
+/** Integers that fit a JavaScript number. */
 export type IntegerKind = 'i8' | 'u8' | 'i16' | 'u16' | 'i32' | 'u32';
+/** Fields that hold a JavaScript number. */
 export type NumberKind = IntegerKind | 'f32' | 'f64';
+/** Integers of 64 bits, which are bigints in JavaScript. */
 export type BigKind = 'i64' | 'u64';
 /** Fixed number of raw bytes. */
 export interface BytesField {
@@ -24,7 +27,9 @@ export interface StringField {
   readonly kind: 'string';
   readonly length: number;
 }
+/** What a field can hold; `bytes(n)` and `string(n)` make the last two. */
 export type FieldKind = NumberKind | BigKind | BytesField | StringField;
+/** The fields of a shadow type by name. */
 export type Fields = Readonly<Record<string, FieldKind>>;
 
 /** What a field holds in JavaScript. */
@@ -35,6 +40,7 @@ export type FieldValue<K extends FieldKind> = K extends NumberKind
     : K extends BytesField
       ? Uint8Array
       : string;
+/** A plain object with the values of all fields. */
 export type FieldValues<F extends Fields> = { -readonly [N in keyof F]: FieldValue<F[N]> };
 /** Names of the fields with atomic operations: those of 32 and 64 bits. */
 export type AtomicName<F extends Fields> = { [N in keyof F]: F[N] extends 'i32' | 'u32' | BigKind ? N : never }[keyof F] & string;
@@ -63,6 +69,7 @@ export interface FieldAccess {
   readonly set: (this: FieldTarget, value: never) => void;
 }
 
+/** Where a field lies in a variable. */
 export interface Field {
   readonly name: string;
   readonly kind: FieldKind;

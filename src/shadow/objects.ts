@@ -15,7 +15,9 @@ export type Parent = number | null | string | object;
 /** More would not fit below NULL_OBJECT. */
 const MOST_HANDLES = (Layout.NULL_OBJECT - Layout.FIRST_OBJECT_HANDLE) / Layout.HANDLE_SLOTS - 1;
 
+/** Handles for JS objects as parents; `store.objects`. */
 export class ObjectTable {
+  /** @internal */
   readonly names: NameTable;
   readonly #memory: Memory;
   readonly #thread: Thread;

@@ -27,55 +27,67 @@ export class RawView extends View<RawFields> {
     this.$span().set(source, offset);
   }
 
+  /** An integer of one byte, −128…127. @throws ERR_SHADOW_FIELD, ERR_SHADOW_STALE_VIEW */
   getInt8(offset: number): number {
     return this.$touch().bytes.getInt8(this.$at(offset, 1, 1));
   }
 
+  /** An integer of one byte, 0…255. @throws ERR_SHADOW_FIELD, ERR_SHADOW_STALE_VIEW */
   getUint8(offset: number): number {
     return this.$touch().bytes.getUint8(this.$at(offset, 1, 1));
   }
 
+  /** An integer of 4 bytes, −2^31…2^31−1. `offset` is a multiple of 4. @throws ERR_SHADOW_FIELD, ERR_SHADOW_STALE_VIEW */
   getInt32(offset: number): number {
     return this.$touch().words[this.$at(offset, 4, 4) / 4]!;
   }
 
+  /** An integer of 4 bytes, 0…2^32−1. `offset` is a multiple of 4. @throws ERR_SHADOW_FIELD, ERR_SHADOW_STALE_VIEW */
   getUint32(offset: number): number {
     return this.$touch().uwords[this.$at(offset, 4, 4) / 4]!;
   }
 
+  /** A floating-point number of 8 bytes. `offset` is a multiple of 8. @throws ERR_SHADOW_FIELD, ERR_SHADOW_STALE_VIEW */
   getFloat64(offset: number): number {
     return this.$touch().doubles[this.$at(offset, 8, 8) / 8]!;
   }
 
+  /** An integer of 8 bytes, −2^63…2^63−1. `offset` is a multiple of 8. @throws ERR_SHADOW_FIELD, ERR_SHADOW_STALE_VIEW */
   getBigInt64(offset: number): bigint {
     return this.$touch().longs[this.$at(offset, 8, 8) / 8]!;
   }
 
+  /** Writes an integer of one byte, −128…127. @throws ERR_SHADOW_FIELD, ERR_SHADOW_FIELD_VALUE, ERR_SHADOW_STALE_VIEW */
   setInt8(offset: number, value: number): void {
     requireRange(value, -128, 127);
     this.$touch().bytes.setInt8(this.$at(offset, 1, 1), value);
   }
 
+  /** Writes an integer of one byte, 0…255. @throws ERR_SHADOW_FIELD, ERR_SHADOW_FIELD_VALUE, ERR_SHADOW_STALE_VIEW */
   setUint8(offset: number, value: number): void {
     requireRange(value, 0, 255);
     this.$touch().bytes.setUint8(this.$at(offset, 1, 1), value);
   }
 
+  /** Writes an integer of 4 bytes, −2^31…2^31−1. `offset` is a multiple of 4. @throws ERR_SHADOW_FIELD, ERR_SHADOW_FIELD_VALUE, ERR_SHADOW_STALE_VIEW */
   setInt32(offset: number, value: number): void {
     requireRange(value, -(2 ** 31), 2 ** 31 - 1);
     this.$touch().words[this.$at(offset, 4, 4) / 4] = value;
   }
 
+  /** Writes an integer of 4 bytes, 0…2^32−1. `offset` is a multiple of 4. @throws ERR_SHADOW_FIELD, ERR_SHADOW_FIELD_VALUE, ERR_SHADOW_STALE_VIEW */
   setUint32(offset: number, value: number): void {
     requireRange(value, 0, 2 ** 32 - 1);
     this.$touch().uwords[this.$at(offset, 4, 4) / 4] = value;
   }
 
+  /** Writes a floating-point number of 8 bytes. `offset` is a multiple of 8. @throws ERR_SHADOW_FIELD, ERR_SHADOW_FIELD_VALUE, ERR_SHADOW_STALE_VIEW */
   setFloat64(offset: number, value: number): void {
     if (typeof value !== 'number') throw new ShadowError('ERR_SHADOW_FIELD_VALUE', `setFloat64 takes a number, not ${describe(value)}`);
     this.$touch().doubles[this.$at(offset, 8, 8) / 8] = value;
   }
 
+  /** Writes an integer of 8 bytes, −2^63…2^63−1. `offset` is a multiple of 8. @throws ERR_SHADOW_FIELD, ERR_SHADOW_FIELD_VALUE, ERR_SHADOW_STALE_VIEW */
   setBigInt64(offset: number, value: bigint): void {
     requireBigint('setBigInt64', `at byte ${offset}`, value);
     this.$touch().longs[this.$at(offset, 8, 8) / 8] = value;

@@ -22,6 +22,7 @@ import { type AnyShadowType, requireType } from './type.js';
 import type { Variables } from './variables.js';
 import type { Target } from './walk.js';
 
+/** One (owner, object, id) that keeps the variables of the id alive. The owner is a patch or the application. */
 export interface Registration {
   readonly id: number;
   readonly owner: string;

@@ -9,6 +9,7 @@ import { osThreadOf, threadSlotAddress, threadState } from '../memory/threads.js
 import { createdCount, isHead, olderSlots, standingCount, threadHigh, typeAddress, typeHigh } from './slots.js';
 import type { Variables } from './variables.js';
 
+/** One shadow type in `store.stats()`. Plain JSON. */
 export interface TypeStats {
   readonly id: number;
   /** The version in force. */
@@ -24,6 +25,7 @@ export interface TypeStats {
   readonly state: 'live' | 'collecting';
 }
 
+/** One attached thread in `store.stats()`. Plain JSON. */
 export interface ThreadStats {
   readonly slot: number;
   /** `threadId` of node:worker_threads. */
@@ -46,6 +48,7 @@ export interface ThreadStats {
   readonly splits: number;
 }
 
+/** What `store.stats()` gives. Plain JSON. */
 export interface StoreStats {
   readonly schemaVersion: 1;
   readonly types: readonly TypeStats[];

@@ -39,6 +39,7 @@ import type { CursorOf, ViewOf } from './view-classes.js';
 import { refusePromise, View } from './view.js';
 import { freeParent, freeType, walkType } from './walk.js';
 
+/** Options of `ShadowStore.create()`. */
 export interface StoreOptions {
   /** Bytes to reserve, rounded down to 64 KiB; at most 8 GiB. Reserved, not used: pages are committed as they are touched. */
   readonly maxBytes: number;

@@ -52,6 +52,7 @@ export interface ShadowTypeDeclaration<F extends Fields, Data, P extends Fields 
   readonly migrateBack?: (obj: Parent, newerView: ViewOf<F>, olderView: ViewOf<P>) => void;
 }
 
+/** What `defineShadowType` takes for a type of raw bytes. */
 export interface RawShadowTypeDeclaration<Data, P extends Fields = Fields> extends Omit<
   ShadowTypeDeclaration<RawFields, Data, P>,
   'fields'
@@ -74,7 +75,9 @@ export class ShadowType<F extends Fields = Fields, Data = unknown> {
   /** In declared order; empty for a raw type. */
   readonly fields: readonly Field[];
   readonly fieldNames: ReadonlySet<string>;
+  /** Runs once per created variable; see `ShadowTypeDeclaration`. */
   readonly ctor: ((obj: Parent, view: ViewOf<F>, data: Data) => void) | undefined;
+  /** Runs once per freed variable; see `ShadowTypeDeclaration`. */
   readonly dtor: ((obj: Parent, view: ViewOf<F>) => void) | undefined;
   readonly previous: AnyShadowType | undefined;
   readonly migrate: MigrateFunction | undefined;

@@ -23,7 +23,7 @@ export type ViewOf<F extends Fields> = F extends RawFields ? RawView : View<F> &
 export type CursorOf<F extends Fields> = F extends RawFields ? RawView & Cursor<F> : Cursor<F> & FieldValues<F>;
 
 export type ViewConstructor = new (block: WordAddress, interval: number, generation: number) => View;
-export type CursorConstructor = new () => Cursor;
+type CursorConstructor = new () => Cursor;
 
 /** How one thread reaches the variables of one type. */
 export interface Access {

@@ -78,22 +78,27 @@ export class View<F extends Fields = Fields> implements FieldTarget {
     return this.$atomic('add', field, value) as Operand<F, N>;
   }
 
+  /** Atomically subtracts `value` (wrapping) and returns what was there before. */
   sub<N extends AtomicName<F>>(field: N, value: Operand<F, N>): Operand<F, N> {
     return this.$atomic('sub', field, value) as Operand<F, N>;
   }
 
+  /** Atomically keeps the bits that `value` has too, and returns what was there before. */
   and<N extends AtomicName<F>>(field: N, value: Operand<F, N>): Operand<F, N> {
     return this.$atomic('and', field, value) as Operand<F, N>;
   }
 
+  /** Atomically sets the bits of `value` and returns what was there before. */
   or<N extends AtomicName<F>>(field: N, value: Operand<F, N>): Operand<F, N> {
     return this.$atomic('or', field, value) as Operand<F, N>;
   }
 
+  /** Atomically inverts the bits of `value` and returns what was there before. */
   xor<N extends AtomicName<F>>(field: N, value: Operand<F, N>): Operand<F, N> {
     return this.$atomic('xor', field, value) as Operand<F, N>;
   }
 
+  /** Atomically stores `value` and returns what was there before. */
   exchange<N extends AtomicName<F>>(field: N, value: Operand<F, N>): Operand<F, N> {
     return this.$atomic('exchange', field, value) as Operand<F, N>;
   }

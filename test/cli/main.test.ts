@@ -29,7 +29,7 @@ interface Ended {
 
 /** `onOutput` is told everything on stdout so far, each time there is more. */
 async function start(line: string, onOutput: (out: string, child: ChildProcess) => void = () => undefined): Promise<Ended> {
-  const child = spawn(process.execPath, [MAIN, ...line.split(' ')], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [MAIN, 'run', ...line.split(' ')], { stdio: ['ignore', 'pipe', 'pipe'] });
   let out = '';
   let err = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -30,7 +30,7 @@ class Sink {
 
 /** Lets the progress tick `times` times by the mocked clock. */
 function show(sink: Sink, times: number, advance: (milliseconds: number) => void): void {
-  const progress = new Progress(sink);
+  const progress = new Progress(sink, {});
   progress.start(() => STATUS);
   for (let i = 0; i < times; i++) advance(sink.isTTY ? 200 : 1000);
   progress.line('done');

@@ -1,0 +1,65 @@
+/**
+ * Owns `--json` of all commands: where a result goes as one JSON object, and where everything for a person goes then. Touches files and the
+ * standard streams; imports errors, strict, terminal.
+ */
+import { access, constants, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+
+import { messageOf, ShadowError } from '../errors.js';
+import { takeOptional } from './strict.js';
+import type { Output } from './terminal.js';
+
+/** Standard output, or a file. */
+export type JsonTarget = { readonly kind: 'stdout' } | { readonly kind: 'file'; readonly file: string };
+
+export interface WithoutJson {
+  /** The other arguments. */
+  readonly args: readonly string[];
+  /** undefined: not asked for. */
+  readonly json: JsonTarget | undefined;
+}
+
+/**
+ * Takes `--json`, `--json=FILE` and `--json FILE` out of the arguments. `isFile` tells whether an argument behind `--json` is its file, which is
+ * so by default; a command that takes other arguments than options says no.
+ * @throws ERR_CLI_OPTION
+ */
+export function takeJson(args: readonly string[], isFile: (argument: string) => boolean = () => true): WithoutJson {
+  const { args: rest, value } = takeOptional(args, 'json', isFile);
+  if (value === undefined) return { args: rest, json: undefined };
+  if (value === null) return { args: rest, json: { kind: 'stdout' } };
+  if (value.trim() !== '') return { args: rest, json: { kind: 'file', file: value } };
+  throw new ShadowError('ERR_CLI_OPTION', '--json is empty; name a file, or give --json alone for standard output');
+}
+
+/** To be called before any work is done. @throws ERR_CLI_OPTION where the file could not be written afterwards */
+export async function requireWritable(json: JsonTarget | undefined): Promise<void> {
+  if (json?.kind !== 'file') return;
+  await access(dirname(resolve(json.file)), constants.W_OK).catch((cause: unknown) => {
+    throw new ShadowError('ERR_CLI_OPTION', `--json ${json.file}: its folder does not exist or cannot be written to; give another path`, {
+      cause,
+    });
+  });
+}
+
+/** Where lines for a person go: standard output belongs to the JSON object, if that goes there. */
+export function personOutput(json: JsonTarget | undefined): Output {
+  return json?.kind === 'stdout' ? process.stderr : process.stdout;
+}
+
+/** Writes a result, if it is asked for; false, with the reason on standard error, where that fails. */
+export async function writeJson(json: JsonTarget | undefined, value: unknown): Promise<boolean> {
+  if (json === undefined) return true;
+  const text = `${JSON.stringify(value, undefined, 2)}\n`;
+  if (json.kind === 'stdout') {
+    process.stdout.write(text);
+    return true;
+  }
+  try {
+    await writeFile(json.file, text);
+    return true;
+  } catch (error) {
+    process.stderr.write(`the result could not be written to ${json.file}: ${messageOf(error)}\n`);
+    return false;
+  }
+}

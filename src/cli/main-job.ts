@@ -1,0 +1,93 @@
+/**
+ * The main job, `umbra run`: options, input, run, verdict, exit code. Touches the process: its signals and streams.
+ */
+import { randomInt } from 'node:crypto';
+import { ShadowError } from '../errors.js';
+import { EXIT_FAULT, EXIT_INTERRUPTED, EXIT_UNUSABLE } from './command.js';
+import { type Input, requestCount } from './input.js';
+import { personOutput, requireWritable, writeJson } from './json.js';
+import { type Options, parseOptions } from './options.js';
+import { grouped, Progress } from './progress.js';
+import { Replay } from './replay.js';
+import { summary } from './summary.js';
+import { LEAST_REQUESTS } from './stages.js';
+import { readTrace } from './trace.js';
+import { judge } from './verdict.js';
+import { generateWorkload } from './workload.js';
+
+/** Everything between the arguments and the exit code. */
+export async function runMainJob(args: readonly string[]): Promise<number> {
+  let prepared: { readonly options: Options; readonly input: Input };
+  try {
+    const options = parseOptions(args, randomInt(2 ** 32));
+    prepared = { options, input: await prepareInput(options) };
+  } catch (error) {
+    if (!(error instanceof ShadowError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return EXIT_UNUSABLE;
+  }
+  return run(prepared.options, prepared.input);
+}
+
+/** Everything that can be wrong with what was asked for is found here, before a thread starts. */
+async function prepareInput(options: Options): Promise<Input> {
+  const { input, extent, batch, json, sabotage, seed } = options;
+  await requireWritable(json);
+  if (sabotage === 'mixed-version' && batch < 2) {
+    throw new ShadowError('ERR_CLI_OPTION', '--sabotage mixed-version needs tasks of two requests or more; give a larger --batch');
+  }
+  const loaded = input.kind === 'trace' ? await readTrace(input.file, input.columns) : generateWorkload({ ...input, seed });
+  const requests = requestCount(loaded) * (extent.kind === 'passes' ? extent.passes : Infinity);
+  const least = sabotage === 'mixed-version' ? LEAST_REQUESTS * 2 : LEAST_REQUESTS;
+  if (requests < least) {
+    const repeat = Math.ceil(least / requestCount(loaded));
+    throw new ShadowError(
+      'ERR_CLI_OPTION',
+      `the input has ${requests} requests, too few for every stage of the run to see some; use --repeat ${repeat} or --seconds`,
+    );
+  }
+  return loaded;
+}
+
+async function run(options: Options, input: Input): Promise<number> {
+  const progress = new Progress(personOutput(options.json));
+  let replay: Replay;
+  try {
+    replay = new Replay(options, input, (transition) => progress.transition(transition));
+  } catch (error) {
+    // The store refuses what the options could not know, its size above all; it does so before a worker exists.
+    if (!(error instanceof ShadowError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return EXIT_UNUSABLE;
+  }
+  let interrupted = false;
+  let running = true;
+  const onInterrupt = (): void => {
+    if (interrupted) process.exit(EXIT_INTERRUPTED);
+    interrupted = true;
+    if (running) replay.interrupt();
+    progress.line(`${running ? 'finishing the tasks in flight' : 'the verdict is on its way'}; press Ctrl-C again to exit at once`);
+  };
+  process.on('SIGINT', onInterrupt);
+
+  const { workers, concurrentTasks, seed } = options;
+  progress.line(`${input.description}: ${grouped(requestCount(input))} requests on ${grouped(input.objects.length)} objects`);
+  progress.line(`${workers} workers × ${concurrentTasks} tasks of ${replay.tally.batch} requests, ${extentText(options)}, seed ${seed}`);
+  if (options.sabotage !== undefined) progress.line(`sabotage: ${options.sabotage} is planted on purpose`);
+
+  progress.start(() => replay.status);
+  await replay.run();
+  running = false;
+  progress.stop();
+  const verdict = await judge(replay);
+  for (const line of summary(verdict, replay)) progress.line(line);
+  replay.store[Symbol.dispose]();
+  const written = await writeJson(options.json, verdict);
+  process.off('SIGINT', onInterrupt);
+  return verdict.verdict === 'pass' && written ? 0 : EXIT_FAULT;
+}
+
+function extentText({ extent }: Options): string {
+  if (extent.kind === 'seconds') return `repeated for ${extent.seconds} s`;
+  return extent.passes === 1 ? 'one pass' : `${grouped(extent.passes)} passes`;
+}
