@@ -40,6 +40,7 @@ export type { PinnedPatch } from './livepatch/registrar.js';
 export type { Straggler, StragglerCall, StragglerTask } from './livepatch/stragglers.js';
 export type { TransitionInfo, TransitionResult } from './livepatch/transition.js';
 export type { StoreHandle } from './memory/reservation.js';
+export { TaskMeter, type TaskSample } from './observe/task-meter.js';
 export { PatchCoordinator } from './pool/coordinator.js';
 export type { PoolOptions } from './pool/group.js';
 export type { CheckOptions, CheckResult, RepairReport } from './recovery/check.js';
