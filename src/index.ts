@@ -1,4 +1,5 @@
 /** The public face of Umbra on the main thread: names only. What a worker imports is worker.ts. */
+export { type Dashboard, dashboard, type DashboardOptions, type Meter, type PatchChoice } from './dashboard/dashboard.js';
 export { ERROR_CODES, type ErrorCode, ShadowError, type WireError } from './errors.js';
 export type { CollectedEvent, CollectingEvent } from './livepatch/collector.js';
 export type { StallPolicy, TransitionOptions } from './livepatch/deadline.js';

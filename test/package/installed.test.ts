@@ -7,7 +7,8 @@ import { dirname, join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { promisify } from 'node:util';
 
-import { namedFiles } from '../readme/named-files.js';
+import { readDocuments } from '../docs/documents.js';
+import { writeExample } from '../docs/example.js';
 import { manifest, pack, ROOT } from './tarball.js';
 
 /** Packages of the platform's own are among those that piscina may bring. */
@@ -16,20 +17,20 @@ const COMPILER = join(ROOT, 'node_modules/typescript/bin/tsc');
 
 let project: string;
 
-/** Runs a program in the project and gives what it printed. Without what tells a test runner that it runs inside another. */
-async function run(program: string, ...args: string[]): Promise<string> {
+/** Runs a program in the project, or in a folder of it, and gives what it printed. Without what tells a test runner that it runs inside another. */
+async function run(program: string, args: readonly string[], cwd = project): Promise<string> {
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
   try {
-    return (await promisify(execFile)(program, args, { cwd: project, env, timeout: 120_000 })).stdout;
+    return (await promisify(execFile)(program, args, { cwd, env, timeout: 120_000 })).stdout;
   } catch (error) {
     const { stdout, stderr } = error as { readonly stdout?: string; readonly stderr?: string };
     throw new Error(`${program} ${args.join(' ')} failed\n${stdout ?? ''}${stderr ?? ''}`, { cause: error });
   }
 }
 
-const node = (...args: string[]): Promise<string> => run(process.execPath, ...args);
+const node = (...args: string[]): Promise<string> => run(process.execPath, args);
 const evaluate = (code: string): Promise<string> => node('--input-type=module', '--eval', code);
-const umbra = (...args: string[]): Promise<string> => run('npx', '--no', '--', 'umbra', ...args);
+const umbra = (...args: string[]): Promise<string> => run('npx', ['--no', '--', 'umbra', ...args]);
 
 /** Puts a package of this repository beside the installed one. */
 async function lend(name: string): Promise<void> {
@@ -42,7 +43,7 @@ before(async () => {
   project = await mkdtemp(join(tmpdir(), 'umbra-installed-'));
   await writeFile(join(project, 'package.json'), '{ "private": true, "type": "module" }');
   const { filename } = await pack(project);
-  await run('npm', 'install', '--no-audit', '--no-fund', '--prefer-offline', filename);
+  await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', filename]);
 });
 after(() => rm(project, { recursive: true, force: true }));
 
@@ -72,15 +73,17 @@ suite('the package installed into an empty project', { concurrency: 1 }, () => {
   });
 
   test('runs the example of the README', async () => {
-    const files = await namedFiles();
-    for (const [name, code] of files) await writeFile(join(project, name), code);
-    // What no other file refers to is what one starts.
-    const started = [...files.keys()].filter((name) => [...files].every(([other, code]) => other === name || !code.includes(name)));
-    const tests = started.filter((name) => name.endsWith('.test.js'));
-    const programs = started.filter((name) => !tests.includes(name));
-    assert.equal(programs.length, 1, programs.join(', '));
-    for (const program of programs) assert.notEqual(await node(program), '');
-    for (const file of tests) await node('--test', file);
+    const documents = readDocuments();
+    const example = writeExample(
+      documents.find(({ path }) => path === 'README.md')!,
+      documents,
+      project,
+    );
+    assert.ok(example !== undefined && example.programs.length > 0);
+    for (const { args, output } of example.programs) {
+      const printed = await run(process.execPath, args, example.folder);
+      if (output !== null) assert.deepEqual(printed.trimEnd().split('\n'), output);
+    }
   });
 
   test('has the command', async () => {
