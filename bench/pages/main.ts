@@ -1,5 +1,5 @@
 /**
- * `npm run docs:figures -- [FILE]`: makes the figures of README.md and docs/figures.md anew, from a report: the kept one of Node 20 by default. Exit code 2 for a
+ * `npm run docs:pages -- [FILE]`: makes anew what the pages say of figures and of error codes, from a report: the kept one of Node 20 by default. Exit code 2 for a
  * report that cannot be read or lacks a figure.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -19,6 +19,6 @@ try {
     );
   }
 } catch (error) {
-  process.stderr.write(`${messageOf(error)}\n\nUsage: npm run docs:figures -- [FILE]\n`);
+  process.stderr.write(`${messageOf(error)}\n\nUsage: npm run docs:pages -- [FILE]\n`);
   process.exitCode = 2;
 }

@@ -6,8 +6,8 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
 }
 
-/** What stands between `<!-- figures: name -->` and `<!-- end of figures -->`. */
-const SECTION = /(<!-- figures: ([\w-]+) -->\n)[\s\S]*?(\n<!-- end of figures -->)/g;
+/** What stands between `<!-- made: name -->` and `<!-- end of made -->`. */
+const SECTION = /(<!-- made: ([\w-]+) -->\n)[\s\S]*?(\n<!-- end of made -->)/g;
 
 /** A page with each of its sections made anew; `make` throws for a name that it does not know. */
 export function fillSections(page: string, make: (name: string) => string): string {

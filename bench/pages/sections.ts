@@ -1,9 +1,10 @@
 /**
- * The sections of README.md and docs/figures.md that are made of a kept report, so that no figure there is typed by hand. Imports report, bar-table and this
- * folder.
+ * The sections of the pages that are made: of a kept report, so that no figure is typed by hand, and of the table of error codes. Imports report, bar-table,
+ * errors and this folder.
  */
 import { join } from 'node:path';
 
+import { ERROR_CODES } from '../../src/errors.js';
 import { barTable } from '../bar-table.js';
 import type { Report } from '../report.js';
 import { RESULTS_FOLDER } from '../results.js';
@@ -12,7 +13,7 @@ import { table } from './markdown.js';
 
 /** The report whose figures the pages show: that of the oldest Node which is supported. */
 export const PAGE_REPORT = join(RESULTS_FOLDER, '0.1.0-node20.json');
-export const PAGES = ['README.md', 'docs/figures.md'];
+export const PAGES = ['README.md', 'docs/figures.md', 'docs/errors.md'];
 
 const LARGE = 1_000_000;
 const LARGEST = 10_000_000;
@@ -65,7 +66,10 @@ export function makeSection(report: Report, name: string): string {
   return make(report);
 }
 
-export const SECTIONS: Readonly<Record<string, (report: Report) => string>> = {
+const SECTIONS: Readonly<Record<string, (report: Report) => string>> = {
+  'errors-of-stores': () => errors(/^ERR_SHADOW_/),
+  'errors-of-patches': () => errors(/^ERR_PATCH_/),
+  'errors-of-commands': () => errors(/^ERR_(?!SHADOW_|PATCH_)/),
   comparison,
   costs,
   origin,
@@ -74,6 +78,11 @@ export const SECTIONS: Readonly<Record<string, (report: Report) => string>> = {
   others,
   bars,
 };
+
+function errors(prefix: RegExp): string {
+  const rows = Object.entries(ERROR_CODES).flatMap(([code, rule]) => (prefix.test(code) ? [[`\`${code}\``, rule]] : []));
+  return table(['code', 'what it says'], rows);
+}
 
 function comparison(report: Report): string {
   const select = selector(report);
