@@ -67,6 +67,9 @@ export const ERROR_CODES = {
   ERR_TRACE_FILE: 'the trace cannot be read, or not unpacked to its end',
   ERR_TRACE_COLUMN: 'the trace has no header, or its header lacks a column that was asked for',
   ERR_TRACE_ROW: 'a row of the trace is malformed',
+  ERR_DASHBOARD_OPTION: 'an option of the dashboard is unknown or unusable',
+  ERR_DASHBOARD_PORT: 'the dashboard cannot listen on this port',
+  ERR_DASHBOARD_REQUEST: 'the dashboard was asked for something that it does not do',
   ERR_PATCH_COORDINATOR: 'a store has one coordinator at a time, and none after it was closed',
   ERR_PATCH_TAKEOVER: 'there is no dead coordinator to take over from, or not enough of it is left',
 } as const;

@@ -1,4 +1,5 @@
 /** The public face of Umbra on the main thread: names only. What a worker imports is worker.ts. */
+export { type Dashboard, dashboard, type DashboardOptions, type Meter, type PatchChoice } from './dashboard/dashboard.js';
 export { ERROR_CODES, type ErrorCode, ShadowError, type WireError } from './errors.js';
 export type { CollectedEvent, CollectingEvent } from './livepatch/collector.js';
 export type { StallPolicy, TransitionOptions } from './livepatch/deadline.js';
@@ -40,6 +41,7 @@ export type { SourceOptions } from './livepatch/root.js';
 export type { Straggler, StragglerCall, StragglerTask } from './livepatch/stragglers.js';
 export type { TransitionInfo, TransitionResult } from './livepatch/transition.js';
 export type { StoreHandle } from './memory/reservation.js';
+export { TaskMeter, type TaskSample } from './observe/task-meter.js';
 export { PatchCoordinator } from './pool/coordinator.js';
 export type { PoolOptions } from './pool/group.js';
 export type { CheckOptions, CheckResult, RepairReport } from './recovery/check.js';

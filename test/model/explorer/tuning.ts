@@ -38,6 +38,7 @@ export const TINY: Tuning = {
     THREAD_DESTROYING_WORDS: 4,
     TASK_ENTRIES: 2,
     ACTIVATION_COUNTERS: 8,
+    HISTOGRAM_BUCKETS: 2,
   },
   texts: [
     constant('memory/lock.js', 'SPINS', 1),
