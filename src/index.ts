@@ -39,12 +39,14 @@ export {
 export type { PinnedPatch } from './livepatch/registrar.js';
 export type { Straggler, StragglerCall, StragglerTask } from './livepatch/stragglers.js';
 export type { TransitionInfo, TransitionResult } from './livepatch/transition.js';
+export type { LockKind, LockWait } from './memory/lock-waits.js';
 export type { StoreHandle } from './memory/reservation.js';
+export { observe, type ObserveOptions, type UmbraChannels } from './observe/channels.js';
 export { TaskMeter, type TaskSample } from './observe/task-meter.js';
 export { PatchCoordinator } from './pool/coordinator.js';
 export type { PoolOptions } from './pool/group.js';
 export type { CheckOptions, CheckResult, RepairReport } from './recovery/check.js';
-export type { RecoveryReport } from './recovery/recover.js';
+export type { DeathNotice, RecoveryReport, ThreadDeath } from './recovery/recover.js';
 export type { Repair } from './recovery/repairs.js';
 export type { RestoreOptions, RestoreReport } from './recovery/restore.js';
 export type { SnapshotInfo } from './recovery/snapshot.js';
