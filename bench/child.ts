@@ -9,5 +9,7 @@ import { SUITES } from './suites.js';
 const spec = JSON.parse(process.argv[2] ?? '{}') as CaseSpec;
 const suite = SUITES[spec.suite];
 if (suite === undefined) throw new RangeError(`no such suite: ${spec.suite}`);
+// Who has started this process, and is gone, waits for no figures.
+process.once('disconnect', () => process.exit());
 const result = await suite.run(spec);
 process.send?.(result, () => process.disconnect());

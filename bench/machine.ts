@@ -2,6 +2,7 @@
  * Where and on what a run was made.
  */
 import { execFileSync } from 'node:child_process';
+import { realpathSync } from 'node:fs';
 import { arch, availableParallelism, cpus, loadavg, platform, release, totalmem } from 'node:os';
 
 export interface Machine {
@@ -27,11 +28,15 @@ export function describeMachine(): Machine {
   };
 }
 
-/** The commit checked out here, with `+changes` when files differ from it; null without git or a commit. */
-export function describeCommit(directory: string): string | null {
+/**
+ * The commit that is checked out at `root`, with `+changes` when files differ from it; null without git or a commit, and in a package that was installed inside
+ * of somebody else's repository.
+ */
+export function describeCommit(root: string): string | null {
   const git = (...args: string[]): string =>
-    execFileSync('git', args, { cwd: directory, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
   try {
+    if (realpathSync(git('rev-parse', '--show-toplevel')) !== realpathSync(root)) return null;
     return git('rev-parse', 'HEAD') + (git('status', '--porcelain') === '' ? '' : '+changes');
   } catch {
     return null;

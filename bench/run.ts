@@ -17,26 +17,34 @@ export function describeCase(spec: CaseSpec): string {
   return `${spec.suite} ${spec.name} ${spec.keys} ${spec.variables} variables`;
 }
 
+/** Who is told of what goes on. */
+export interface Audience {
+  /** For a person. */
+  readonly line: (text: string) => void;
+  /** A case begins. */
+  readonly begins: (what: string) => void;
+}
+
 /**
  * Runs all cases `runs` times over; whatever changes slowly on the machine touches all of them. A case that fails, or is left out, is noted
  * by its name, and the rest goes on. `child` is the module that measures one case.
  */
-export async function runCases(cases: readonly CaseSpec[], runs: number, show: (line: string) => void, child = CHILD): Promise<Outcome> {
+export async function runCases(cases: readonly CaseSpec[], runs: number, audience: Audience, child = CHILD): Promise<Outcome> {
   const passes: Outcome[] = [];
   let remaining = cases;
   for (let run = 1; run <= runs; run++) {
-    if (runs > 1) show(`\nrun ${run} of ${runs}`);
-    const pass = await runPass(remaining, show, child);
+    if (runs > 1) audience.line(`\nrun ${run} of ${runs}`);
+    const pass = await runPass(remaining, audience, child);
     passes.push(pass);
     const unmeasurable = new Set(pass.leftOut.map((each) => each.case));
     remaining = remaining.filter((spec) => !unmeasurable.has(describeCase(spec)));
   }
   const figures = mergeRuns(passes.map((pass) => pass.figures));
-  if (runs > 1) showTogether(figures, runs, show);
+  if (runs > 1) showTogether(figures, runs, audience.line);
   return { figures, failures: passes.flatMap((pass) => pass.failures), leftOut: passes.flatMap((pass) => pass.leftOut) };
 }
 
-async function runPass(cases: readonly CaseSpec[], show: (line: string) => void, child: URL): Promise<Outcome> {
+async function runPass(cases: readonly CaseSpec[], { line: show, begins }: Audience, child: URL): Promise<Outcome> {
   const figures: Figure[] = [];
   const failures: Report['failures'][number][] = [];
   const leftOut: Report['leftOut'][number][] = [];
@@ -46,6 +54,7 @@ async function runPass(cases: readonly CaseSpec[], show: (line: string) => void,
       suite = spec.suite;
       show(heading(suite));
     }
+    begins(describeCase(spec));
     try {
       const result = await runCase(spec, child);
       if ('leftOut' in result) {

@@ -78,8 +78,11 @@ export interface SharedMap {
 
 type SharedMapClass = new (maxSize: number, keySize: number, objSize: number) => SharedMap;
 
-const require = createRequire(import.meta.url);
-const SharedMapConstructor = require('sharedmap') as SharedMapClass;
+/** Loaded when it takes part: it need not be installed. */
+function sharedMapClass(): SharedMapClass {
+  const require = createRequire(import.meta.url);
+  return require('sharedmap') as SharedMapClass;
+}
 
 /** Decimal keys below 2^40 and 8 UTF-16 units (16 bytes) of value; both keep one unit for the end mark. */
 const SHAREDMAP_KEY_UNITS = 16;
@@ -98,6 +101,7 @@ export function sharedMapValue(key: number): string {
 
 /** `slotsPerKey`: its table never grows, and a full one degenerates to a list. */
 export function createFilledSharedMap(keys: readonly number[], slotsPerKey: number): SharedMap {
+  const SharedMapConstructor = sharedMapClass();
   const map = new SharedMapConstructor(Math.ceil(keys.length * slotsPerKey), SHAREDMAP_KEY_UNITS, SHAREDMAP_VALUE_UNITS);
   map.lockExclusive();
   for (const key of keys) map.set(String(key), sharedMapValue(key), EXCLUSIVE);
@@ -107,5 +111,5 @@ export function createFilledSharedMap(keys: readonly number[], slotsPerKey: numb
 
 /** In another thread: what structured clone has left of a map is one again. */
 export function openSharedMap(cloned: unknown): SharedMap {
-  return Object.setPrototypeOf(cloned, SharedMapConstructor.prototype as object) as SharedMap;
+  return Object.setPrototypeOf(cloned, sharedMapClass().prototype as object) as SharedMap;
 }

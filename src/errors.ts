@@ -62,14 +62,19 @@ export const ERROR_CODES = {
   ERR_PATCH_AGENT: 'the thread is not attached, or attached twice to different stores',
   ERR_PATCH_CLOSED: 'the coordinator was closed',
   ERR_CLI_COMMAND: 'there is no such command',
+  ERR_CLI_PACKAGE: 'the command needs a package that is not installed',
   ERR_CLI_OPTION: 'a command-line option is unknown, malformed or contradicts another',
   ERR_TRACE_FILE: 'the trace cannot be read, or not unpacked to its end',
   ERR_TRACE_COLUMN: 'the trace has no header, or its header lacks a column that was asked for',
   ERR_TRACE_ROW: 'a row of the trace is malformed',
+  ERR_DASHBOARD_OPTION: 'an option of the dashboard is unknown or unusable',
+  ERR_DASHBOARD_PORT: 'the dashboard cannot listen on this port',
+  ERR_DASHBOARD_REQUEST: 'the dashboard was asked for something that it does not do',
   ERR_PATCH_COORDINATOR: 'a store has one coordinator at a time, and none after it was closed',
   ERR_PATCH_TAKEOVER: 'there is no dead coordinator to take over from, or not enough of it is left',
 } as const;
 
+/** What `code` of a `ShadowError` can be; ERROR_CODES tells what each means. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** What an error looks like after a trip through JSON or structured clone. */

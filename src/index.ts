@@ -1,4 +1,5 @@
 /** The public face of Umbra on the main thread: names only. What a worker imports is worker.ts. */
+export { type Dashboard, dashboard, type DashboardOptions, type Meter, type PatchChoice } from './dashboard/dashboard.js';
 export { ERROR_CODES, type ErrorCode, ShadowError, type WireError } from './errors.js';
 export type { CollectedEvent, CollectingEvent } from './livepatch/collector.js';
 export type { StallPolicy, TransitionOptions } from './livepatch/deadline.js';
@@ -39,11 +40,14 @@ export type { PinnedPatch } from './livepatch/registrar.js';
 export type { SourceOptions } from './livepatch/root.js';
 export type { Straggler, StragglerCall, StragglerTask } from './livepatch/stragglers.js';
 export type { TransitionInfo, TransitionResult } from './livepatch/transition.js';
+export type { LockKind, LockWait } from './memory/lock-waits.js';
 export type { StoreHandle } from './memory/reservation.js';
+export { observe, type ObserveOptions, type UmbraChannels } from './observe/channels.js';
+export { TaskMeter, type TaskSample } from './observe/task-meter.js';
 export { PatchCoordinator } from './pool/coordinator.js';
 export type { PoolOptions } from './pool/group.js';
 export type { CheckOptions, CheckResult, RepairReport } from './recovery/check.js';
-export type { RecoveryReport } from './recovery/recover.js';
+export type { DeathNotice, RecoveryReport, ThreadDeath } from './recovery/recover.js';
 export type { Operation as InterruptedOperation } from './recovery/repair.js';
 export type { Repair } from './recovery/repairs.js';
 export type { RestoreOptions, RestoreReport } from './recovery/restore.js';

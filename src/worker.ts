@@ -35,6 +35,7 @@ export {
   withOriginal,
   type WithOriginal,
 } from './livepatch/patch.js';
+export { observe, type ObserveOptions, type UmbraChannels } from './observe/channels.js';
 export { bytes, string } from './shadow/fields.js';
 export { defineShadowType, type ShadowType } from './shadow/type.js';
 export type { ShadowStore } from './shadow/store.js';

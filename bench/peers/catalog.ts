@@ -1,7 +1,7 @@
 /**
- * The peers by name. An adapter is loaded only where it takes part: lmdb changes flags of V8, and `worker_map` may not be installed.
+ * The peers by name. An adapter is loaded only where it takes part: lmdb changes flags of V8, and none of the packages has to be installed.
  */
-import { createRequire } from 'node:module';
+import { isInstalled } from '../../src/cli/installed.js';
 import type { Peer } from './peer.js';
 
 const LOADERS = {
@@ -23,6 +23,9 @@ export const PEERS = Object.keys(LOADERS) as PeerName[];
 /** All but the store itself. */
 export const RIVALS = PEERS.filter((name) => !name.startsWith('store'));
 
+/** Those that are packages of this name. */
+const PACKAGES: ReadonlySet<string> = new Set(['sharedmap', 'lmdb', 'worker_map', 'redis']);
+
 /** What stands in the table beside a figure of the peer. */
 export const LABELS: Readonly<Record<PeerName, string>> = {
   store: 'store',
@@ -41,13 +44,7 @@ export function loadPeer(name: PeerName): Promise<Peer> {
 }
 
 /** Why a peer cannot take part here; undefined when it can. `address`: where Redis answers. */
-export function whyAbsent(name: PeerName, address: string | undefined): string | undefined {
+export function whyAbsent(name: PeerName, address?: string): string | undefined {
   if (name === 'redis' && address === undefined) return 'no server given; add --redis URL, such as redis://127.0.0.1:6379';
-  if (name !== 'worker_map') return undefined;
-  try {
-    createRequire(import.meta.url).resolve(name);
-    return undefined;
-  } catch {
-    return 'worker_map is not installed; npm install --no-save worker_map';
-  }
+  return PACKAGES.has(name) && !isInstalled(name) ? `${name} is not installed; npm install --no-save ${name}` : undefined;
 }

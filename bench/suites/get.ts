@@ -16,10 +16,11 @@
  *   its table has two slots per key, and the value comes back as a string that nobody parses.
  */
 import { CHUNK, runContest, SEQUENCE, type Contest } from '../contest.js';
-import { createFigure, type Bar, type CaseSpec, type Figure } from '../figures.js';
+import { createFigure, type Bar, type CaseSpec, type Figure, type LeftOut } from '../figures.js';
 import { createPopulation, drawKeys, type Population } from '../keys.js';
 import { BATCH, cursorBatchLoop, cursorLoop, cutBatches, getManyLoop, mapLoop } from '../loops.js';
 import { createFilledMap, createFilledSharedMap, createFilledStore, initialReads, tally, type Tally } from '../subjects.js';
+import { whyAbsent } from '../peers/catalog.js';
 import type { Plan } from '../plan.js';
 import type { ShadowStore } from '../../src/shadow/store.js';
 
@@ -44,7 +45,9 @@ export function getCases(plan: Plan): CaseSpec[] {
   return cases;
 }
 
-export function runGetCase(spec: CaseSpec): Figure[] {
+export function runGetCase(spec: CaseSpec): Figure[] | LeftOut {
+  const absent = spec.name === 'sharedmap get' ? whyAbsent('sharedmap') : undefined;
+  if (absent !== undefined) return { leftOut: absent };
   const population = createPopulation(spec.keys, spec.variables);
   const { labels, contest } = createContest(spec.name, population);
   const measured = runContest(contest, spec.settings);

@@ -18,7 +18,7 @@
  * - sharedmap set: `store.getOrAlloc(key, type)` and a field against `sharedmap.set(key, text)` of existing keys at 100,000.
  */
 import { CHUNK, runContest, SEQUENCE, type Contest } from '../contest.js';
-import { createFigure, type Bar, type CaseSpec, type Figure } from '../figures.js';
+import { createFigure, type Bar, type CaseSpec, type Figure, type LeftOut } from '../figures.js';
 import { createPopulation, drawKeys, type Population } from '../keys.js';
 import { addLoop, allocLoop, mapAddLoop, mapSetLoop } from '../loops.js';
 import {
@@ -31,6 +31,7 @@ import {
   sharedMapValue,
   tally,
 } from '../subjects.js';
+import { whyAbsent } from '../peers/catalog.js';
 import type { Plan } from '../plan.js';
 
 const CASES = ['alloc + free', 'getOrAlloc hit', 'add', 'add ÷ bare', 'update'];
@@ -46,7 +47,9 @@ export function getWriteCases(plan: Plan): CaseSpec[] {
   return cases;
 }
 
-export function runWriteCase(spec: CaseSpec): Figure[] {
+export function runWriteCase(spec: CaseSpec): Figure[] | LeftOut {
+  const absent = spec.name === 'sharedmap set' ? whyAbsent('sharedmap') : undefined;
+  if (absent !== undefined) return { leftOut: absent };
   const population = createPopulation(spec.keys, spec.variables);
   const { labels, contest, atLeast } = createContest(spec.name, population);
   const measured = runContest(contest, spec.settings);

@@ -1,54 +1,34 @@
-/**
- * What a person sees while a run goes on: one refreshing line on a terminal, plain lines about every second elsewhere. Writes to the
- * stream it is given.
- */
-
+/** What a person sees while the main job goes on: where it stands, about every second, and each transition. Imports status-line. */
 import type { TransitionResult } from '../livepatch/transition.js';
 import type { Status } from './replay.js';
-import { isTerminal, type Output, terminalWidth } from './terminal.js';
+import { StatusLine } from './status-line.js';
+import type { Output } from './terminal.js';
 
-const TERMINAL_MILLISECONDS = 200;
 const PLAIN_MILLISECONDS = 1000;
 
 export class Progress {
-  private readonly output: Output;
-  private readonly terminal: boolean;
-  private timer: NodeJS.Timeout | undefined;
+  private readonly status: StatusLine;
   private last = { seconds: 0, requests: 0 };
 
   constructor(output: Output, environment?: NodeJS.ProcessEnv) {
-    this.output = output;
-    this.terminal = isTerminal(output, environment);
+    this.status = new StatusLine(output, environment);
   }
 
   start(status: () => Status): void {
-    this.timer = setInterval(() => this.show(status()), this.terminal ? TERMINAL_MILLISECONDS : PLAIN_MILLISECONDS);
-    this.timer.unref();
+    this.status.start(() => this.describe(status()), PLAIN_MILLISECONDS);
   }
 
   stop(): void {
-    clearInterval(this.timer);
-    this.clear();
+    this.status.stop();
   }
 
   /** A line that stays. */
   line(text: string): void {
-    this.clear();
-    this.output.write(`${text}\n`);
+    this.status.line(text);
   }
 
   transition({ patch, kind, milliseconds, workers }: TransitionResult): void {
     this.line(`  ${kind} ${patch}: ${workers} workers switched in ${milliseconds.toFixed(1)} ms`);
-  }
-
-  private show(status: Status): void {
-    const text = this.describe(status);
-    if (!this.terminal) this.output.write(`${text}\n`);
-    else this.output.write(`\r\x1b[2K${text.slice(0, terminalWidth(this.output) - 1)}`);
-  }
-
-  private clear(): void {
-    if (this.terminal) this.output.write('\r\x1b[2K');
   }
 
   private describe({ patch, requests, seconds, live, workers, switched, inTransition }: Status): string {

@@ -11,7 +11,7 @@ import { ShadowStore } from '../shadow/store.js';
 import { notEnabled } from './admission.js';
 import { aborted, Deadline, type TransitionOptions } from './deadline.js';
 import { CoordinatorEmitter } from './events.js';
-import { inspectPatches, type PatchInfo } from './inspect.js';
+import { inspectPatches, inspectWorkers, type PatchInfo, type WorkerInfo } from './inspect.js';
 import { PATCHING, UNPATCHING } from './line.js';
 import { loadPatch, patchSource, type PatchSource } from './loader.js';
 import type { ModuleInfo } from './modules.js';
@@ -73,6 +73,11 @@ export class Coordinator extends CoordinatorEmitter {
       name,
       this.patches.map((info) => info.name),
     );
+  }
+
+  /** The threads that follow this coordinator, whatever is enabled; their `patchState` is about the pending transition. */
+  get workers(): WorkerInfo[] {
+    return inspectWorkers(this.#operations.transition, this.#threads.agents());
   }
 
   /** The pending transition. */

@@ -1,11 +1,12 @@
 /**
- * Owns the events of a coordinator and their delivery: to listeners, and to `node:diagnostics_channel` as `umbra:<event>`. A listener that
+ * Owns the events of a coordinator and their delivery: to listeners, and to `node:diagnostics_channel` as `umbra:<event>`, but for
+ * `recovered`, which whoever recovers publishes, with or without a coordinator. A listener that
  * throws must not stop a transition half-way: its error surfaces as an uncaught exception of its own. Touches no shared memory. Imports
- * errors and the types of what the events carry.
+ * channels, errors and the types of what the events carry.
  */
-import { channel, type Channel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
 
+import { CHANNELS } from '../channels.js';
 import type { ShadowError } from '../errors.js';
 import type { RecoveryReport } from '../recovery/recover.js';
 import type { CollectedEvent, CollectingEvent } from './collector.js';
@@ -111,8 +112,6 @@ export interface CoordinatorEvents {
 
 export type Announce = <K extends keyof CoordinatorEvents>(name: K, event: CoordinatorEvents[K][0]) => void;
 
-const channels = new Map<string, Channel>();
-
 export class CoordinatorEmitter extends EventEmitter<CoordinatorEvents> {
   protected readonly announce: Announce = (name, event) => {
     publish(name, event);
@@ -136,8 +135,6 @@ export class CoordinatorEmitter extends EventEmitter<CoordinatorEvents> {
 }
 
 /** Subscribers of a channel cannot stop anything either: Node reports what they throw as uncaught exceptions. */
-function publish(name: string, event: unknown): void {
-  const known = channels.get(name) ?? channel(`umbra:${name}`);
-  channels.set(name, known);
-  if (known.hasSubscribers) known.publish(event);
+function publish(name: keyof CoordinatorEvents, event: unknown): void {
+  if (name !== 'recovered' && CHANNELS[name].hasSubscribers) CHANNELS[name].publish(event);
 }

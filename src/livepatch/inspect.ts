@@ -105,13 +105,18 @@ export function inspectPatches(
       functions: patch.objects.flatMap(functionNames),
       shadowTypes: patch.objects.flatMap(({ name, shadowTypes }) => shadowTypes.map(({ id }) => ({ object: name, id }))),
       states: patch.states.map(({ id, version }) => ({ id, version })),
-      workers: agents.map(({ thread, version, tasks }) => ({ thread, patchState: patchState(entry, transition, version), version, tasks })),
+      workers: inspectWorkers(transition?.entry === entry ? transition : undefined, agents),
     };
   });
 }
 
-function patchState(entry: PatchEntry, transition: Transition | undefined, version: number): -1 | 0 | 1 {
-  if (transition?.entry !== entry) return -1;
+/** `transition`: the one that `patchState` is about, if any is pending. */
+export function inspectWorkers(transition: Transition | undefined, agents: readonly AgentStatus[]): WorkerInfo[] {
+  return agents.map(({ thread, version, tasks }) => ({ thread, patchState: patchState(transition, version), version, tasks }));
+}
+
+function patchState(transition: Transition | undefined, version: number): -1 | 0 | 1 {
+  if (transition === undefined) return -1;
   const { before, after, forward } = transition;
   const patched = forward === PATCHING ? after : before;
   return version === patched.version ? 1 : 0;

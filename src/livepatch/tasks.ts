@@ -1,12 +1,15 @@
 /**
- * Owns the tasks in flight of this thread: how many, which, and since when. Writes THREAD_TASKS, THREAD_TASK_SERIAL and the task table of the
- * slot, all plainly: they tell whoever asks what holds up a transition, and decide nothing. Imports layout.
+ * Owns the tasks in flight of this thread: how many, which, since when, and how long they took if somebody wants to know. Writes THREAD_TASKS, THREAD_TASK_SERIAL,
+ * the task table and the histogram of the slot, all plainly: they tell whoever asks what holds up a transition or how long tasks take, and decide nothing. Reads
+ * TASK_OBSERVERS. Imports layout.
  */
 import { Layout, type WordAddress } from '../memory/layout.js';
 
 const ALL_FREE = 2 ** Layout.TASK_ENTRIES - 1;
 /** The entry of a task that found none empty. */
 const UNRECORDED = Layout.TASK_ENTRIES;
+/** Added to the entry of a task that is timed: what is beyond UNRECORDED then tells such tasks apart, which the table has no room for. */
+const TIMED = 32;
 
 /** Names of tasks; a task's kind is the index of its name. */
 const kinds: string[] = [];
@@ -35,14 +38,18 @@ export class TaskTable {
   #slot: WordAddress;
   /** One bit for each empty entry. */
   #free = ALL_FREE;
-  #serial = 0;
+  #serial: number;
+  /** When the timed tasks began, ms: by entry, and behind UNRECORDED those that the table has no room for. */
+  readonly #began: number[] = new Array<number>(UNRECORDED + 1).fill(0);
+  /** Places behind UNRECORDED that are empty again. */
+  readonly #vacant: number[] = [];
 
   constructor(words: Int32Array, slot: WordAddress) {
     this.#words = words;
     this.#slot = slot;
     words.fill(0, slot + Layout.THREAD_TASK_TABLE, slot + Layout.THREAD_TASK_TABLE + Layout.TASK_ENTRIES * Layout.TASK_WORDS);
     words[slot + Layout.THREAD_TASKS] = 0;
-    words[slot + Layout.THREAD_TASK_SERIAL] = 0;
+    this.#serial = words[slot + Layout.THREAD_TASK_SERIAL]!; // goes on where the thread before stopped: a meter adds up all slots
   }
 
   /** Counts one more task, and returns its entry. */
@@ -56,18 +63,22 @@ export class TaskTable {
     words[slot + Layout.THREAD_TASKS] = ++this.inFlight;
     // step: task.counted
     const free = this.#free;
-    if (free === 0) return UNRECORDED;
-    const entry = 31 - Math.clz32(free & -free);
-    this.#free = free & (free - 1);
-    const address = slot + Layout.THREAD_TASK_TABLE + entry * Layout.TASK_WORDS;
-    words[address + Layout.TASK_KIND] = kind;
-    words[address + Layout.TASK_STARTED] = Date.now();
-    words[address + Layout.TASK_SERIAL] = serial;
-    // step: task.recorded
-    return entry;
+    let entry: number = UNRECORDED;
+    if (free !== 0) {
+      entry = 31 - Math.clz32(free & -free);
+      this.#free = free & (free - 1);
+      const address = slot + Layout.THREAD_TASK_TABLE + entry * Layout.TASK_WORDS;
+      words[address + Layout.TASK_KIND] = kind;
+      words[address + Layout.TASK_STARTED] = Date.now();
+      words[address + Layout.TASK_SERIAL] = serial;
+      // step: task.recorded
+    }
+    // Plainly: a task that begins as a meter is opened may be missed by it, and nothing else costs this little.
+    return words[Layout.TASK_OBSERVERS] === 0 ? entry : this.#time(entry);
   }
 
-  end(entry: number): void {
+  end(timed: number): void {
+    const entry = timed < TIMED ? timed : this.#record(timed);
     this.#words[this.#slot + Layout.THREAD_TASKS] = --this.inFlight;
     // step: task.ended
     if (entry === UNRECORDED) return;
@@ -76,9 +87,42 @@ export class TaskTable {
     this.#free |= 1 << entry;
   }
 
-  /** The slot is given up: from now on the tasks are recorded where nobody looks. */
+  /** The slot is given up: from now on the tasks are recorded where nobody looks, and none is timed, since no observer is counted there. */
   leaveSlot(): void {
     this.#words = new Int32Array(Layout.THREAD_WORDS);
     this.#slot = 0;
   }
+
+  /** Begins to time a task. */
+  #time(entry: number): number {
+    const place = entry === UNRECORDED ? (this.#vacant.pop() ?? this.#began.length) : entry;
+    this.#began[place] = performance.now();
+    return TIMED + place;
+  }
+
+  /** Adds a timed task to the histogram; @returns its entry. */
+  #record(timed: number): number {
+    const words = this.#words;
+    const place = timed - TIMED;
+    const milliseconds = performance.now() - this.#began[place]!;
+    words[this.#slot + Layout.THREAD_TASK_HISTOGRAM + histogramBucket(milliseconds)]!++;
+    const total = (this.#slot + Layout.THREAD_TASK_TIME) / 2;
+    // Made anew each time: a table that is never observed needs none, and one that left its slot another.
+    new Float64Array(words.buffer, words.byteOffset)[total]! += milliseconds;
+    if (place < UNRECORDED) return place;
+    this.#vacant.push(place);
+    return UNRECORDED;
+  }
+}
+
+/** The bucket that counts a task of this length: see THREAD_TASK_HISTOGRAM. */
+export function histogramBucket(milliseconds: number): number {
+  const microseconds = milliseconds * 1000;
+  if (!(microseconds >= 1)) return 0;
+  return Math.min(1 + Math.floor(Math.log2(microseconds) * Layout.BUCKETS_PER_OCTAVE), Layout.HISTOGRAM_BUCKETS - 1);
+}
+
+/** Where a bucket ends, ms; what is counted in it took less. The last one has no end. */
+export function bucketEnd(bucket: number): number {
+  return bucket === Layout.HISTOGRAM_BUCKETS - 1 ? Infinity : 2 ** (bucket / Layout.BUCKETS_PER_OCTAVE) / 1000;
 }

@@ -34,7 +34,7 @@ export const enum Layout {
 
   // --- Header -----------------------------------------------------------------------------------------------------------------------
   MAGIC = 0x41524255 | 0, // 'UBRA'
-  LAYOUT_VERSION = 3, // raised by every change of this file that moves or reinterprets a word
+  LAYOUT_VERSION = 4, // raised by every change of this file that moves or reinterprets a word
 
   /** Line 0: written once by create(), before the handle exists; read by attach(). */
   HEADER_MAGIC = 0,
@@ -99,6 +99,7 @@ export const enum Layout {
   PATCH_COORDINATOR_CLAIM = 101, // the coordinator's thread: the low bits of THREAD_GENERATION, and slot + 1; 0 = none. Compare-exchange
   PATCH_RECORD = 102, // number of the newest record, 0 = none, RECORD_LOST: the commit word of shadow/records.ts
   RECORD_LOST = -1,
+  TASK_OBSERVERS = 103, // the sum of all THREAD_OBSERVING: while it is 0, no task is timed. Atomics.add; each task reads it once, plainly
   COORDINATOR_NONE = 0,
   COORDINATOR_LIVE = 1,
   COORDINATOR_CLOSED = 2,
@@ -192,7 +193,7 @@ export const enum Layout {
   THREAD_PATCH_VERSION = 23, // version number of the code that the thread's tasks run, PATCH_NOT_RUNNING = none yet
   THREAD_TASKS = 24, // tasks in flight
   THREAD_FLIPPING = 25, // 1 while the thread changes its version: only when it is 0 does THREAD_PATCH_VERSION tell for certain
-  THREAD_TASK_SERIAL = 26, // number of the task admitted last, counted from 1, wraps
+  THREAD_TASK_SERIAL = 26, // number of the task admitted last: counts the tasks of all threads that had the slot, wraps
   THREAD_LEAVING = 29, // size class + 1 of which the thread gives whole pages back, 0 = none
   THREAD_HANDLES = 30, // handles it made for JS objects, at most 1: whether there are any
   /** What update() is about to overwrite, see shadow/undo.ts. */
@@ -202,6 +203,7 @@ export const enum Layout {
   THREAD_SETTLED = 34, // 1 in a dead slot of which nothing is left but what others have to do: destructors, variables of objects
   THREAD_HELD = 35, // TYPE_LOCK, NAME_LOCK or GROW_LOCK while the thread holds it, tries it or waits for it: a waiter reads this
   THREAD_ENTRIES_ADDED = 36, // what the thread has added to ENTRY_COUNT of the entries that its counters by type tell
+  THREAD_OBSERVING = 37, // meters that the thread has open, see observe/task-meter.ts; in TASK_OBSERVERS before it is here, and after
   PATCH_NOT_RUNNING = -1,
   PATCH_MIXED = -2, // tasks of two versions are in flight: a pinned switch is under way
   /**
@@ -245,7 +247,16 @@ export const enum Layout {
   /** Activation counters: calls of one version of one patchable function that have not ended; the agent tells which. Plain, owner only. */
   THREAD_ACTIVATIONS = THREAD_UNDO_LOG + UNDO_WORDS,
   ACTIVATION_COUNTERS = 1024 - THREAD_ACTIVATIONS,
-  THREAD_WORDS = THREAD_ACTIVATIONS + ACTIVATION_COUNTERS,
+  /**
+   * How long tasks took, of those that began while TASK_OBSERVERS was not 0: bucket 0 counts those below 1 µs, bucket i those below 2^(i/4) µs, the last
+   * one all others. Plain, owner only. Never cleared: the next thread of the slot counts on, so that sums over all slots only ever grow.
+   */
+  THREAD_TASK_HISTOGRAM = THREAD_ACTIVATIONS + ACTIVATION_COUNTERS,
+  HISTOGRAM_BUCKETS = 126, // up to 2^31 µs, 36 minutes
+  BUCKETS_PER_OCTAVE = 4,
+  /** What they took together, ms: a 64-bit float, 8-byte aligned. Kept like the buckets. */
+  THREAD_TASK_TIME = THREAD_TASK_HISTOGRAM + HISTOGRAM_BUCKETS,
+  THREAD_WORDS = THREAD_TASK_TIME + 2,
   THREAD_FREE = 0,
   THREAD_LIVE = 1,
   THREAD_DEAD = 2, // repaired: holds no lock and changes nothing, but still has memory, counts and owed destructors

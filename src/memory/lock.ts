@@ -14,9 +14,10 @@
  *
  * A variable lock stands in THREAD_VARIABLE before it is taken: recovery reads this. How the other locks of a dead thread are found: recovery/repair.ts.
  *
- * Imports layout and threads.
+ * Imports layout, lock-waits and threads.
  */
 import { Layout, type WordAddress } from './layout.js';
+import { lockKind, waitBegins, waitEnds } from './lock-waits.js';
 import { STRONGLY_ORDERED } from './processor.js';
 import type { Thread } from './threads.js';
 
@@ -76,14 +77,20 @@ function acquireSlowly(thread: Thread, lock: WordAddress): void {
     if (Atomics.load(words, lock) === 0 && Atomics.compareExchange(words, lock, 0, owner) === 0) return;
   }
   words[thread.address + Layout.THREAD_LOCK_WAITS]!++;
+  const since = waitBegins();
+  let holder = 0;
   for (let waited = 0; ;) {
     // Whoever has slept takes the lock with the waiters bit set: others may sleep still, and only the bit remembers them.
     const seen = Atomics.compareExchange(words, lock, 0, owner | WAITERS);
-    if (seen === 0) return;
+    if (seen === 0) {
+      if (since >= 0) waitEnds(thread, lockKind(thread, lock), holder, since);
+      return;
+    }
+    holder = lockOwner(seen);
     if (seen < 0 || Atomics.compareExchange(words, lock, seen, seen | WAITERS) === seen) {
       if (Atomics.wait(words, lock, seen | WAITERS, WAIT_MILLISECONDS) !== 'timed-out') continue;
       waited += WAIT_MILLISECONDS;
-      thread.onStalled(lock, lockOwner(seen), waited);
+      thread.onStalled(lock, holder, waited);
     }
   }
 }
@@ -105,14 +112,20 @@ export function acquireVariable(thread: Thread, block: WordAddress): void {
     }
   }
   words[thread.address + Layout.THREAD_LOCK_WAITS]!++;
+  const since = waitBegins();
+  let holder = 0;
   for (let waited = 0; ;) {
     seen = Atomics.load(words, lock);
     if ((seen & OWNER_MASK) === 0) {
-      if (Atomics.compareExchange(words, lock, seen, seen | owner | WAITERS) === seen) return;
-    } else if (seen < 0 || Atomics.compareExchange(words, lock, seen, seen | WAITERS) === seen) {
+      if (Atomics.compareExchange(words, lock, seen, seen | owner | WAITERS) !== seen) continue;
+      if (since >= 0) waitEnds(thread, 'variable', holder, since);
+      return;
+    }
+    holder = seen & OWNER_MASK;
+    if (seen < 0 || Atomics.compareExchange(words, lock, seen, seen | WAITERS) === seen) {
       if (Atomics.wait(words, lock, seen | WAITERS, WAIT_MILLISECONDS) !== 'timed-out') continue;
       waited += WAIT_MILLISECONDS;
-      thread.onStalled(lock, seen & OWNER_MASK, waited);
+      thread.onStalled(lock, holder, waited);
     }
   }
 }
@@ -121,13 +134,19 @@ export function acquireVariable(thread: Thread, block: WordAddress): void {
 export function awaitVariable(thread: Thread, block: WordAddress): void {
   const { words } = thread;
   const lock = block + Layout.BLOCK_LOCK;
+  const since = waitBegins();
+  let holder = 0;
   for (let waited = 0; ;) {
     const seen = Atomics.load(words, lock);
-    if ((seen & OWNER_MASK) === 0) return;
+    if ((seen & OWNER_MASK) === 0) {
+      if (since >= 0 && holder !== 0) waitEnds(thread, 'variable', holder, since);
+      return;
+    }
+    holder = seen & OWNER_MASK;
     if (seen >= 0 && Atomics.compareExchange(words, lock, seen, seen | WAITERS) !== seen) continue;
     if (Atomics.wait(words, lock, seen | WAITERS, WAIT_MILLISECONDS) !== 'timed-out') continue;
     waited += WAIT_MILLISECONDS;
-    thread.onStalled(lock, seen & OWNER_MASK, waited);
+    thread.onStalled(lock, holder, waited);
   }
 }
 

@@ -2,12 +2,13 @@
  * Owns the thread table: claiming and giving back slots, and the identity a slot records. A slot is claimed by compare-exchange of
  * THREAD_STATE, so no lock is needed before the thread has an owner number. Everything else in a slot is written by its own thread, and once that is dead
  * by whoever recovers it.
- * Imports layout, os-threads, reservation and errors.
+ * Imports layout, observers, os-threads, reservation and errors.
  */
 import { threadId } from 'node:worker_threads';
 
 import { ShadowError } from '../errors.js';
 import { Layout, type ThreadSlot, type WordAddress } from './layout.js';
+import { stopObserving } from './observers.js';
 import { isGone, ownOsThread } from './os-threads.js';
 import type { Memory } from './reservation.js';
 
@@ -96,6 +97,7 @@ export function releaseThread(thread: Thread): void {
   words[address + Layout.THREAD_HANDLES] = 0;
   words[address + Layout.THREAD_SETTLED] = 0;
   words[address + Layout.THREAD_HELD] = 0;
+  stopObserving(words, address);
   Atomics.store(words, address + Layout.THREAD_EPOCH, 0);
   thread.disposed = true;
   thread.interval = 0;

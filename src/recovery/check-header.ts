@@ -37,6 +37,7 @@ export const RANGES: readonly (readonly [WordAddress, number, number, string])[]
   [Layout.PATCH_TARGET, -1, 1, 'the target of the transition'],
   [Layout.PATCH_RECORD, Layout.RECORD_LOST, 2 ** 31 - 1, 'the number of the newest record'],
   [Layout.PATCH_COORDINATOR, Layout.COORDINATOR_NONE, Layout.COORDINATOR_CLOSED, 'the state of the coordinator'],
+  [Layout.TASK_OBSERVERS, 0, 2 ** 31 - 1, 'the number of meters'],
   [Layout.TYPE_HIGH, 0, Layout.TYPE_SLOTS, 'the number of type slots used'],
 ];
 

@@ -46,6 +46,7 @@ export const EMPTY: readonly (readonly [number, string])[] = [
   [Layout.THREAD_HELD, 'a lock'],
   [Layout.THREAD_ENTRIES_ADDED, 'added entries'],
   [Layout.THREAD_ENTRY_DELTA, 'entries to add'],
+  [Layout.THREAD_OBSERVING, 'meters of tasks'],
 ];
 
 /** A thread may attach at any time, and what it writes then is no fault of the free slot. */
@@ -88,6 +89,7 @@ export const SMALL: readonly (readonly [number, number, string])[] = [
   [Layout.THREAD_SETTLED, 1, 'is neither settled nor not'],
   [Layout.THREAD_JOURNAL_COUNT, Layout.JOURNAL_PAIRS, 'changes more words at once than there is room for'],
   [Layout.THREAD_UNDO_LENGTH, Layout.PAGE_WORDS, 'has a longer undo log than there can be'],
+  [Layout.THREAD_OBSERVING, 2 ** 31 - 1, 'has fewer than no meters open'],
   [Layout.THREAD_INTENT_CHANGE, Layout.CHANGE_DROP, 'makes a change that there is not'],
 ];
 

@@ -26,7 +26,7 @@ export function mendHeader(mending: Mending): void {
   for (const [address, right, name] of fixedWords(memory, variables.objects.names)) mending.set('header', address, right, name);
   for (const [address, least, most, name] of RANGES) {
     if (address === Layout.TYPE_HIGH || (words[address]! >= least && words[address]! <= most)) continue;
-    mending.set('header', address, address === Layout.PATCH_COORDINATOR ? coordinatorState(mending) : (DEFAULTS.get(address) ?? 0), name);
+    mending.set('header', address, rightValue(mending, address), name);
   }
   if (words[Layout.PATCH_COORDINATOR_SLOT]! < 0 || words[Layout.PATCH_COORDINATOR_SLOT]! > memory.maxThreads)
     mending.set('header', Layout.PATCH_COORDINATOR_SLOT, 0, 'the slot of the coordinator');
@@ -42,6 +42,19 @@ export function mendHeader(mending: Mending): void {
 
 /** No thread waits so long to count its entries. */
 const MOST_UNCOUNTED = 2 ** 20;
+
+function rightValue(mending: Mending, address: WordAddress): number {
+  if (address === Layout.PATCH_COORDINATOR) return coordinatorState(mending);
+  return address === Layout.TASK_OBSERVERS ? countObservers(mending) : (DEFAULTS.get(address) ?? 0);
+}
+
+/** Too many cost some time, too few would leave an open meter without counts. */
+function countObservers({ memory, words }: Mending): number {
+  let observers = 0;
+  for (let slot = 0; slot < memory.maxThreads; slot++)
+    observers += Math.max(words[threadSlotAddress(memory, slot) + Layout.THREAD_OBSERVING]!, 0);
+  return Math.min(observers, 2 ** 31 - 1);
+}
 
 function coordinatorState({ memory, words }: Mending): number {
   const slot = words[Layout.PATCH_COORDINATOR_SLOT]! - 1;

@@ -9,10 +9,11 @@
  *
  * REPAIR_LOCK and SETTLE_LOCK hold the OS thread id of their holder, not a slot, so that a thread without a slot can recover one; the lock of a holder that
  * exists no more is taken over. The operating system may list a thread for a moment after its exit event: of one that has exited nobody asks it.
- * Imports memory, shadow, repair, settle and departed.
+ * Imports channels, memory, shadow, repair, settle and departed.
  */
 import { isMainThread, threadId } from 'node:worker_threads';
 
+import { CHANNELS, publishLater } from '../channels.js';
 import { ShadowError } from '../errors.js';
 import { Layout, type ThreadSlot, type WordAddress } from '../memory/layout.js';
 import { lockOwner } from '../memory/lock.js';
@@ -48,6 +49,22 @@ interface RepairNote extends Repaired {
   readonly milliseconds: number;
 }
 
+/**
+ * How a thread was found dead: its worker's exit event arrived; a thread waited for a lock that it held, or for it to leave an old grace epoch; or somebody looked
+ * which threads there still are, as `recover()` and coordinators do.
+ */
+export type DeathNotice = 'exit' | 'lock' | 'epoch' | 'search';
+
+/** A thread was found dead. What it held is free; what it left behind is told by its RecoveryReport. */
+export interface ThreadDeath {
+  readonly slot: ThreadSlot;
+  /** `threadId` of node:worker_threads. */
+  readonly threadId: number;
+  /** Linux thread id, 0 elsewhere. */
+  readonly osThreadId: number;
+  readonly noticed: DeathNotice;
+}
+
 /** How long a wait for REPAIR_LOCK lasts before its holder is looked at, ms. */
 const LOOK_MILLISECONDS = 5;
 /** Longer than any repair: whoever seems to hold the lock has an id that was given anew. */
@@ -71,6 +88,8 @@ export class Recovery {
   #settling = false;
   /** The thread whose exit event is being dealt with. */
   #departed = NOBODY;
+  /** Slots that could not be settled in full here, with the claim of which that was told. */
+  readonly #toldIncomplete = new Map<ThreadSlot, number>();
   #deniedLock: WordAddress = 0;
   #denials = 0;
 
@@ -94,7 +113,7 @@ export class Recovery {
     awaitClaims(this.#memory);
     const dead = (this.#departed = departed(this.#memory, nodeThreadId));
     try {
-      this.#repairAll((address) => dead.had(this.#words, address) || isSlotGone(this.#words, address));
+      this.#repairAll((address) => (dead.had(this.#words, address) ? 'exit' : this.#goneBy(address, 'search')));
       return this.settle();
     } finally {
       this.#departed = NOBODY;
@@ -108,8 +127,8 @@ export class Recovery {
   }
 
   /** Repairs every thread that the operating system does not know any more. */
-  repairGone(): void {
-    this.#repairAll((address) => isSlotGone(this.#words, address));
+  repairGone(noticed: DeathNotice = 'search'): void {
+    this.#repairAll((address) => this.#goneBy(address, noticed));
   }
 
   /** Runs `fn` while nobody settles a dead thread; undefined, without running it, if somebody is at it. */
@@ -127,11 +146,12 @@ export class Recovery {
   /** Settles every repaired slot, unless somebody else is at it. To be called with no lock held. */
   settle(): RecoveryReport[] {
     const reports: RecoveryReport[] = [];
+    const news: RecoveryReport[] = [];
     if (this.#settling || this.#isDisposed || !this.#takeSettleLock()) return reports;
     this.#settling = true;
     try {
       for (let slot = 0; slot < this.#memory.maxThreads; slot++) {
-        const report = threadState(this.#words, this.#address(slot)) === Layout.THREAD_DEAD ? this.#settle(slot) : undefined;
+        const report = threadState(this.#words, this.#address(slot)) === Layout.THREAD_DEAD ? this.#settle(slot, news) : undefined;
         if (report !== undefined) reports.push(report);
       }
     } finally {
@@ -139,7 +159,10 @@ export class Recovery {
       Atomics.compareExchange(this.#words, Layout.SETTLE_LOCK, ownRepairer(), 0);
       if (this.#settler !== undefined) this.#recount();
     }
-    for (const report of reports) this.onReport(report);
+    for (const report of news) {
+      if (CHANNELS.recovered.hasSubscribers) CHANNELS.recovered.publish(report); // no lock is held here
+      this.onReport(report);
+    }
     return reports;
   }
 
@@ -153,7 +176,7 @@ export class Recovery {
       this.#look(lock, owner, waited);
     };
     thread.onLaggard = () => {
-      this.repairGone();
+      this.repairGone('epoch');
     };
   }
 
@@ -177,7 +200,7 @@ export class Recovery {
     const own = ownOsThread().id;
     if (osThreadOf(words, address) === own && words[address + Layout.THREAD_NODE_ID] === threadId)
       throw corrupt(lock, owner, 'that is another attachment of the thread which waits for it');
-    if (isSlotGone(words, address)) this.#repairAll((one) => one === address && isSlotGone(words, one));
+    if (isSlotGone(words, address)) this.#repairAll((one) => (one === address ? this.#goneBy(one, 'lock') : undefined));
     else if (this.#isDenied(lock, address)) throw corrupt(lock, owner, 'that thread does not hold it');
     else if (isMainThread && osThreadOf(words, address) === 0 && waited >= UNKNOWN_OWNER_MILLISECONDS)
       throw new ShadowError(
@@ -210,20 +233,37 @@ export class Recovery {
     return thread !== undefined && !thread.disposed && thread.slot === slot;
   }
 
-  /** Repairs the slots of which `isDead` says so, under REPAIR_LOCK. */
-  #repairAll(isDead: (slotAddress: WordAddress) => boolean): void {
+  #goneBy(address: WordAddress, noticed: DeathNotice): DeathNotice | undefined {
+    return isSlotGone(this.#words, address) ? noticed : undefined;
+  }
+
+  /** What is left to others may come by here many times. `claim`: of the slot, by the thread that died. */
+  #isNews({ slot, complete, destructorsRun, variablesFreed, blocksReturned }: RecoveryReport, claim: number): boolean {
+    const isKnown = this.#toldIncomplete.get(slot) === claim;
+    if (complete) this.#toldIncomplete.delete(slot);
+    else this.#toldIncomplete.set(slot, claim);
+    return complete || !isKnown || destructorsRun + variablesFreed + blocksReturned > 0;
+  }
+
+  /** Repairs the slots whose threads are dead, under REPAIR_LOCK. */
+  #repairAll(noticeOf: (slotAddress: WordAddress) => DeathNotice | undefined): void {
     const words = this.#words;
     this.#takeRepairLock();
     try {
       for (let slot = 0; slot < this.#memory.maxThreads; slot++) {
         const address = this.#address(slot);
         const state = threadState(words, address);
-        if (!isInUse(state) || this.#isOurs(slot) || !isDead(address)) continue;
+        const noticed = isInUse(state) && !this.#isOurs(slot) ? noticeOf(address) : undefined;
+        if (noticed === undefined) continue;
         const began = performance.now();
         const thread = words[address + Layout.THREAD_NODE_ID]!;
+        const osThreadId = osThreadOf(words, address);
         const repaired = repairSlot(this.#memory, slot, this.#objects);
         const note = this.#notes.get(slot);
         const milliseconds = performance.now() - began;
+        // Of a slot that was adopted the death of the settler is told by its own. The locks that this thread holds are none of ours to know.
+        if (state === Layout.THREAD_LIVE && CHANNELS.death.hasSubscribers)
+          publishLater(CHANNELS.death, { slot, threadId: thread, osThreadId, noticed } satisfies ThreadDeath);
         // Of a slot whose settler died the first repair tells more.
         if (state === Layout.THREAD_LIVE || note === undefined) this.#notes.set(slot, { ...repaired, thread, milliseconds });
       }
@@ -233,7 +273,8 @@ export class Recovery {
     }
   }
 
-  #settle(slot: ThreadSlot): RecoveryReport | undefined {
+  /** `news`: takes the report if it tells anything that none of this thread has. */
+  #settle(slot: ThreadSlot, news: RecoveryReport[]): RecoveryReport | undefined {
     const words = this.#words;
     const address = this.#address(slot);
     const began = performance.now();
@@ -248,6 +289,7 @@ export class Recovery {
       this.#releaseRepairLock();
     }
     // step: settle.adopted
+    const claim = words[address + Layout.THREAD_GENERATION]!;
     const note = this.#notes.get(slot) ?? NO_NOTE;
     const settled: Settled = { destructorsRun: 0, destructorsOwed: 0, variablesFreed: 0, blocksReturned: 0, failures: [] };
     const thread = new Thread(this.#memory, slot);
@@ -261,7 +303,9 @@ export class Recovery {
     }
     const milliseconds = note.milliseconds + performance.now() - began;
     const { operation, outcome, locksReleased } = note;
-    return { thread: note.thread, slot, operation, outcome, locksReleased, complete, ...settled, milliseconds };
+    const report = { thread: note.thread, slot, operation, outcome, locksReleased, complete, ...settled, milliseconds };
+    if (this.#isNews(report, claim)) news.push(report);
+    return report;
   }
 
   /** Leaves an adopted slot to somebody who can do more for it. */

@@ -17,6 +17,7 @@ import { endChange } from '../memory/intent.js';
 import { applyJournal } from '../memory/journal.js';
 import { Layout, type WordAddress } from '../memory/layout.js';
 import { lockOwner, releaseFor, releaseVariableFor, variableOwner } from '../memory/lock.js';
+import { stopObserving } from '../memory/observers.js';
 import { blockClass, unlistLeavingPages } from '../memory/pages.js';
 import type { Memory } from '../memory/reservation.js';
 import { stateWord, Thread } from '../memory/threads.js';
@@ -378,13 +379,14 @@ class Repair {
     words[this.#address + Layout.THREAD_INTENT_SEQUENCE] = (sequence + (sequence & 1)) | 0;
   }
 
-  /** Takes the thread out of live patching: it has no task and no call any more, and no transition waits for it. */
+  /** Takes the thread out of live patching: it has no task and no call any more, it times nobody's tasks, and no transition waits for it. */
   #leavePatches(): void {
     const words = this.#words;
     const address = this.#address;
+    stopObserving(words, address);
     if (words[address + Layout.THREAD_AGENT] === 0) return;
     words.fill(0, address + Layout.THREAD_TASK_TABLE, address + Layout.THREAD_JOURNAL_COUNT);
-    words.fill(0, address + Layout.THREAD_ACTIVATIONS, address + Layout.THREAD_WORDS);
+    words.fill(0, address + Layout.THREAD_ACTIVATIONS, address + Layout.THREAD_TASK_HISTOGRAM);
     words[address + Layout.THREAD_TASKS] = 0;
     Atomics.store(words, address + Layout.THREAD_AGENT, 0); // last: a repairer that dies before this is repeated in full
     Atomics.add(words, Layout.PATCH_WAKE, 1);

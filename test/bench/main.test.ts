@@ -5,8 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { ERROR_RATE, WORTH_TELLING } from '../../bench/compare.js';
+import { describeCommit } from '../../bench/machine.js';
 import type { Report } from '../../bench/report.js';
 import { formatReport, readReport } from '../../bench/results.js';
+import { SUITES } from '../../bench/suites.js';
+import { BENCH_HELP } from '../../src/cli/bench-help.js';
 
 const MAIN = fileURLToPath(new URL('../../bench/main.js', import.meta.url));
 
@@ -61,17 +65,43 @@ test('a quick run of threads compares every number of workers with one', () => {
   );
 });
 
-test('an unknown suite, an unknown option and a filter that fits nothing end with exit code 2 and the usage', () => {
-  for (const args of [['gte'], ['--fast'], ['get', '--filter', 'no such case'], ['--runs', '0'], ['--runs', 'many']]) {
-    const { status, stderr } = bench(...args);
+test('an unknown suite, an unknown option and a filter that fits nothing end with exit code 2 and one line that says what would be right', () => {
+  for (const [args, message] of [
+    [['gte'], /no such suite: gte; did you mean get\?/],
+    [['--fitler', 'hit'], /Unknown option '--fitler'; did you mean --filter\?/],
+    [['get', '--filter', 'no such case'], /no case contains "no such case"/],
+    [['--runs', '0'], /--runs/],
+    [['--runs', 'many'], /--runs/],
+  ] as const) {
+    const { status, stdout, stderr } = bench(...args);
     assert.equal(status, 2);
-    assert.match(stderr, /Usage: npm run bench/);
+    assert.equal(stdout, '');
+    assert.match(stderr, message);
+    assert.equal(stderr.trimEnd().includes('\n'), false);
   }
 });
 
-test('the help names every suite', () => {
+test('the help names every suite, and the rules of a comparison as they are', () => {
   const { stdout } = bench('--help');
-  assert.match(stdout, /get, write, threads, transition, memory/);
+  assert.equal(stdout, BENCH_HELP);
+  const named = stdout.slice(stdout.indexOf('Suites'), stdout.indexOf('Options'));
+  for (const suite of Object.keys(SUITES)) assert.match(named, new RegExp(`(^| ) ${suite} `, 'm'));
+  assert.match(stdout, new RegExp(`p < ${ERROR_RATE}, [^]*be ${WORTH_TELLING * 100} % or more`));
+});
+
+test('--json alone gives the report to standard output, and all else to standard error', () => {
+  const { status, stdout, stderr } = bench('--json', 'get', '--filter', 'cursor hit dense', '--quick');
+  assert.equal(status, 0, stderr);
+  const { figures } = JSON.parse(stdout) as Report;
+  assert.equal(figures.length, 1);
+  assert.match(stderr, /cursor\.find \+ field .* Map\.get \+ field/);
+});
+
+test('a commit is told of a checkout only, not of a folder inside of one', () => {
+  const root = fileURLToPath(new URL('../../../', import.meta.url));
+  assert.match(describeCommit(root) ?? '', /^([0-9a-f]{40}(\+changes)?)?$/);
+  assert.equal(describeCommit(join(root, 'dist')), null);
+  assert.equal(describeCommit(folder), null);
 });
 
 test('three runs give one figure each, with the rounds of all, and can be compared with', () => {

@@ -11,7 +11,10 @@ function spec(name: string): CaseSpec {
 
 test('a case that is left out and one that fails are told by name, and the cases after them run', async () => {
   const shown: string[] = [];
-  const { figures, failures, leftOut } = await runCases(['left out', 'fails', 'works'].map(spec), 1, (line) => shown.push(line), CHILD);
+  const begun: string[] = [];
+  const audience = { line: (text: string) => void shown.push(text), begins: (what: string) => void begun.push(what) };
+  const { figures, failures, leftOut } = await runCases(['left out', 'fails', 'works'].map(spec), 1, audience, CHILD);
+  assert.deepEqual(begun, ['get left out dense 10 variables', 'get fails dense 10 variables', 'get works dense 10 variables']);
   assert.deepEqual(
     figures.map((figure) => figure.name),
     ['works'],

@@ -3,8 +3,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
+import { layoutWith } from '../model/explorer/layout.js';
+import { writtenLayout } from '../model/explorer/text-change.js';
 import { COMPILED, makeBuild } from './build.js';
 import { hookCall, hookImport, instrument } from './instrument.js';
+import { requirePlaces } from './step-places.js';
 import { filesBelow, stepsBelow, stepsOf } from './steps.js';
 
 const SOURCES = join(COMPILED, '../src');
@@ -81,8 +84,23 @@ test('a step comment becomes a call right before its statement', () => {
 });
 
 test('a step where no call can be put is an error that names it', () => {
-  assert.throws(() => calls('if (x)\n  // step: a.b\n  f();\n'), /step a\.b \(line 2\) stands where no statement/);
-  assert.throws(() => calls('f(\n  // step: a.b\n  x);\n'), /step a\.b \(line 2\) stands where no statement/);
+  const places = (text: string) => () => requirePlaces(text, 'sample');
+  assert.doesNotThrow(places('f();\n// step: a.b\ng();\nif (x) {\n  // step: a.c\n  // and a word about it\n  h();\n  // step: a.d\n}\n'));
+  assert.throws(places('if (x)\n  // step: a.b\n  f();\n'), /step a\.b \(line 2\) stands where no statement/);
+  assert.throws(places('f(\n  // step: a.b\n  x);\n'), /step a\.b \(line 2\) stands where no statement/);
   assert.throws(() => calls('f(); // step: a.b\n'), /sample:1: a step needs a line of its own/);
   assert.throws(() => calls('// step: nameless\nf();\n'), /sample:1: .* names no step/);
+});
+
+test('every step stands where a call can be put', () => {
+  for (const part of ['src', 'test/chaos'])
+    for (const file of filesBelow(join(COMPILED, part), '.js'))
+      if (!file.endsWith('.test.js')) requirePlaces(readFileSync(join(COMPILED, part, file), 'utf8'), `${part}/${file}`);
+});
+
+test('the layout that a fault is planted with is the one that the sources have', () => {
+  const written = writtenLayout(filesBelow(PRODUCTION, '.js').map((file) => readFileSync(join(PRODUCTION, file), 'utf8')));
+  assert.ok(Object.keys(written).length > 100);
+  const layout = layoutWith({});
+  for (const [name, value] of Object.entries(written)) assert.equal(value, layout[name], name);
 });

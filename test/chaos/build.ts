@@ -1,16 +1,17 @@
 /**
  * Owns chaos builds: copies of what the compiler made, in which every named protocol step calls the hook (hook.ts), with planted faults if a
- * test asks for them, and with the workers bundled. Reads dist/ and writes folders of its own below it, one per content; never changes what it copies.
+ * test asks for them, and with the workers bundled where the compiler is installed. Reads dist/ and writes folders of its own, one per content, where shelf.ts
+ * says; never changes what it copies.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-import { layoutWith } from '../model/explorer/layout.js';
-import { applyChange, type TextChange } from '../model/explorer/sources.js';
+import { applyChange, type TextChange, writtenLayout } from '../model/explorer/text-change.js';
 import { bundle } from './bundle.js';
 import { instrument } from './instrument.js';
+import { shelfFor } from './shelf.js';
 import { filesBelow, type Step, stepsOf } from './steps.js';
 
 export interface BuildOptions {
@@ -53,9 +54,10 @@ export function makeBuild({ steps: hooked = true, faults = [] }: BuildOptions = 
     for (const file of filesBelow(join(COMPILED, part), '.js')) if (!file.endsWith('.test.js')) files.set(`${part}/${file}`, '');
   for (const file of SINGLE_FILES) files.set(file, '');
   for (const file of files.keys()) files.set(file, readFileSync(join(COMPILED, file), 'utf8'));
-  for (const fault of faults) files.set(`src/${fault.module}`, applyChange(files.get(`src/${fault.module}`) ?? '', fault, layoutWith({})));
+  const layout = faults.length > 0 ? writtenLayout(files.values()) : {};
+  for (const fault of faults) files.set(`src/${fault.module}`, applyChange(files.get(`src/${fault.module}`) ?? '', fault, layout));
   const hash = createHash('sha256').update(JSON.stringify([hooked, [...files]]));
-  const folder = join(COMPILED, 'builds', hash.digest('hex').slice(0, 16));
+  const folder = join(shelfFor(COMPILED), hash.digest('hex').slice(0, 16));
   const steps: Step[] = [{ name: 'none', module: '', line: 0 }];
   for (const [file, text] of files) {
     const module = file.slice(0, -'.js'.length);
@@ -83,7 +85,10 @@ function write(folder: string, files: ReadonlyMap<string, string>): void {
     mkdirSync(dirname(join(unfinished, file)), { recursive: true });
     writeFileSync(join(unfinished, file), text);
   }
-  for (const file of BUNDLED) writeFileSync(join(unfinished, file.replace(/\.js$/, '.cjs')), bundle(join(unfinished, file)));
+  for (const file of BUNDLED) {
+    const bundled = bundle(join(unfinished, file));
+    if (bundled !== undefined) writeFileSync(join(unfinished, file.replace(/\.js$/, '.cjs')), bundled);
+  }
   try {
     renameSync(unfinished, folder);
   } catch (error) {

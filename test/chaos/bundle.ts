@@ -1,14 +1,18 @@
 /**
  * Owns bundles: a compiled module and all it imports from the repository in one CommonJS file, so that a worker thread starts in half the time. The code
- * inside the modules stays as it is. Imports the compiler for its change of module format.
+ * inside the modules stays as it is. Loads the compiler for its change of module format, where it is installed.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-import ts from 'typescript';
+import type TypeScript from 'typescript';
 
-/** The bundle of a module file. Dynamic imports and `import.meta` are not for bundles. */
-export function bundle(entry: string): string {
+/** The bundle of a module file; undefined without the compiler. Dynamic imports and `import.meta` are not for bundles. */
+export function bundle(entry: string): string | undefined {
+  const ts = compiler();
+  if (ts === undefined) return undefined;
   const numbers = new Map<string, number>();
   const bodies: string[] = [];
   const add = (file: string): number => {
@@ -34,4 +38,21 @@ export function bundle(entry: string): string {
     `load(0);`,
     ``,
   ].join('\n');
+}
+
+/** What a worker of a build is started from: the bundle of a module, or the module itself where there is none. `module` is its URL. */
+export function bundleOrModule(module: URL): string {
+  const file = fileURLToPath(module);
+  const bundled = file.replace(/\.js$/, '.cjs');
+  return existsSync(bundled) ? bundled : file;
+}
+
+function compiler(): typeof TypeScript | undefined {
+  const require = createRequire(import.meta.url);
+  try {
+    require.resolve('typescript');
+  } catch {
+    return undefined;
+  }
+  return require('typescript') as typeof TypeScript;
 }

@@ -3,7 +3,7 @@
  * list stand under its names. Imports the explorer's list.
  */
 import { MUTATIONS } from '../model/explorer/mutations.js';
-import type { TextChange } from '../model/explorer/sources.js';
+import type { TextChange } from '../model/explorer/text-change.js';
 
 export interface Fault {
   readonly name: string;

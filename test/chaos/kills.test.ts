@@ -5,7 +5,7 @@ import { seedOf } from '../concurrency/random.js';
 import { makeBuild } from './build.js';
 import { SLOW_SYSTEM, UNHEARD } from './faults.js';
 import type * as RandomKills from './random-kills.js';
-import { killsOf, tellRun } from './report.js';
+import { killsOf, sumUp, tellRun } from './report.js';
 import { killAtSteps } from './step-run.js';
 
 /** Other tests run meanwhile. */
@@ -31,7 +31,7 @@ test('threads that are killed at random moments leave nothing behind', async (t)
   const seed = seedOf(t);
   const { killAtRandom } = await makeBuild({ steps: false }).load<typeof RandomKills>('test/chaos/random-kills.js');
   const results = await killAtRandom({ kills: 200, seconds: Infinity, workers: 4, seed, perRound: 34 });
-  t.diagnostic(tellRun(results, 1).split('\n').slice(2).join('; '));
+  t.diagnostic(tellRun(sumUp(results, 1)).split('\n').slice(2).join('; '));
   assert.deepEqual(
     results.flatMap(({ violations }) => violations),
     [],

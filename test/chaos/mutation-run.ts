@@ -21,20 +21,32 @@ export interface MutationRunOptions {
 /** Beyond its time a run of random kills may take so long to end, ms. */
 const GRACE_MILLISECONDS = 30_000;
 
-/** True if each of the faults is found in one way at least. */
-export async function runMutations({ seed, processes, only = '', seconds, tell }: MutationRunOptions): Promise<boolean> {
-  let missed = 0;
+export interface MutationResult {
+  readonly fault: string;
+  /** What kills at steps found first, and random kills; null: nothing. */
+  readonly atSteps: string | null;
+  readonly atRandom: string | null;
+}
+
+/** Each fault, and what finds it. */
+export async function runMutations({ seed, processes, only = '', seconds, tell }: MutationRunOptions): Promise<MutationResult[]> {
+  const results: MutationResult[] = [];
   for (const fault of FAULTS) {
     if (!fault.name.includes(only)) continue;
     const atSteps = await findAtSteps(fault, seed, processes);
     const atRandom = await findAtRandom(fault, seed, seconds);
-    if (atSteps === undefined && atRandom === undefined) missed++;
+    results.push({ fault: fault.name, atSteps: atSteps ?? null, atRandom: atRandom ?? null });
     tell(fault.name);
     tell(`  kills at steps:  ${atSteps ?? 'not found'}`);
     tell(`  random kills:    ${atRandom ?? `not found in ${seconds} s`}`);
   }
+  const missed = results.filter(isMissed).length;
   tell(missed === 0 ? 'all found' : `${missed} not found`);
-  return missed === 0;
+  return results;
+}
+
+export function isMissed({ atSteps, atRandom }: MutationResult): boolean {
+  return atSteps === null && atRandom === null;
 }
 
 /** The first thing that is wrong. */

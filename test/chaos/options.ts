@@ -3,6 +3,8 @@
  */
 import { availableParallelism } from 'node:os';
 
+import { type JsonTarget, takeJson } from '../../src/cli/json.js';
+import { nearest } from '../../src/cli/nearest.js';
 import { parseStrictly } from '../../src/cli/strict.js';
 import { ShadowError } from '../../src/errors.js';
 
@@ -21,6 +23,8 @@ export interface ChaosOptions {
   readonly processes: number;
   /** Part of the name of operations or steps: only these; undefined = all. */
   readonly only: string | undefined;
+  /** Where the result goes as JSON. */
+  readonly json: JsonTarget | undefined;
 }
 
 const DEFAULT_KILLS = 1000;
@@ -34,30 +38,25 @@ const DEFINITIONS = {
   mutations: { type: 'boolean' },
   processes: { type: 'string' },
   only: { type: 'string' },
+  json: { type: 'string' }, // taken out before, since its value may be left out; here it can be guessed
   help: { type: 'boolean' },
 } as const;
 
-export const HELP = `npm run chaos -- [options]: kills threads while they work on a store, and proves after each death that nothing is lost, doubled or stuck
-  --kills N       random kills, 1…10,000,000; ${DEFAULT_KILLS} by default, as many as fit with --seconds
-  --seconds N     ends the random kills after this time
-  --workers N     threads at work at once, 2…16; 4 by default
-  --seed N        0…4294967295; repeats the choices of a run, though not its schedule
-  --rounds A,B    only these kinds of rounds
-  --steps         kill at every named protocol step instead: in every operation, as holder, as waiter and as bystander
-  --processes N   share the kills at steps among so many processes, 1…64; one for each processor by default
-  --mutations     plant faults into the code instead, one after another, and tell which kills find each; random ones for --seconds, 15 by default
-  --only TEXT     kills at steps only in operations or at steps with this in their name; of the faults, only those
-  --help`;
-
 /** 'help' when help was asked for. `randomSeed` is used where no --seed is given. @throws ERR_CLI_OPTION */
 export function parseChaosOptions(args: readonly string[], randomSeed: number, kinds: readonly string[]): ChaosOptions | 'help' {
-  const values = parseStrictly(args, DEFINITIONS);
+  const { args: others, json } = takeJson(args);
+  const values = parseStrictly(others, DEFINITIONS);
   if (values.help === true) return 'help';
   const seconds = number('seconds', values.seconds, 1, 604_800);
   const kills = whole('kills', values.kills, 1, 10_000_000);
   const rounds = values.rounds?.split(',');
   const unknown = rounds?.find((name) => !kinds.includes(name));
-  if (unknown !== undefined) throw refused(`--rounds: there is no round ${unknown}; known are ${kinds.join(', ')}`);
+  if (unknown !== undefined) {
+    const guess = nearest(unknown, kinds);
+    throw refused(
+      `--rounds: there is no round ${unknown}; ${guess === undefined ? '' : `did you mean ${guess}? `}known are ${kinds.join(', ')}`,
+    );
+  }
   return {
     kills: kills ?? (seconds === undefined ? DEFAULT_KILLS : Infinity),
     seconds: seconds ?? Infinity,
@@ -68,6 +67,7 @@ export function parseChaosOptions(args: readonly string[], randomSeed: number, k
     mutations: values.mutations === true,
     processes: whole('processes', values.processes, 1, 64) ?? availableParallelism(),
     only: values.only,
+    json,
   };
 }
 

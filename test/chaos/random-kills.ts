@@ -1,9 +1,8 @@
 /**
  * Owns a run of random kills: one round after another, of every kind in turn, until so many threads are dead or the time is over. Runs from a chaos build.
  */
-import { fileURLToPath } from 'node:url';
-
 import { Random } from '../concurrency/random.js';
+import { bundleOrModule } from './bundle.js';
 import { Actor } from './crowd.js';
 import { Company } from './doomed.js';
 import { PoolRound } from './pool-round.js';
@@ -22,7 +21,7 @@ export interface RandomKillsOptions {
   readonly rounds?: readonly string[] | undefined;
 }
 
-const ACTOR = fileURLToPath(new URL('./actor.cjs', import.meta.url));
+const ACTOR = bundleOrModule(new URL('./actor.js', import.meta.url));
 const STARTED_AHEAD = 3;
 
 /** Runs it; `onRound` is called with each round as it ends. Ends early with a round that has found something. */

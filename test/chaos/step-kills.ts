@@ -2,9 +2,8 @@
  * Owns the killing of threads at protocol steps: what steps each operation comes by, and one kill at each of them, of the thread that is there (the
  * holder of what is held there), of one that waits for it, and of one that just stands by. Runs from a chaos build.
  */
-import { fileURLToPath } from 'node:url';
-
 import { Berth } from './berth.js';
+import { bundleOrModule } from './bundle.js';
 import { operationNamed } from './catalogue.js';
 import { Company } from './doomed.js';
 import type { Fate, News, Role } from './jobs.js';
@@ -36,7 +35,7 @@ export interface Outcome {
   readonly waited: boolean;
 }
 
-const PUPPET = fileURLToPath(new URL('./puppet.cjs', import.meta.url));
+const PUPPET = bundleOrModule(new URL('./puppet.js', import.meta.url));
 const STARTED_AHEAD = 3;
 const ATTEMPTS = 5;
 /** A probe that takes longer is stuck. */

@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 
 import { Random } from '../concurrency/random.js';
-import type { TextChange } from '../model/explorer/sources.js';
+import type { TextChange } from '../model/explorer/text-change.js';
 import { makeBuild } from './build.js';
 
 import { Children } from './children.js';
@@ -169,15 +169,16 @@ function keyOf({ operation, step }: KillJob): string {
   return `${step} ${operation}`;
 }
 
-/** Runs a pass and tells what came of it; false if anything is wrong. */
-export async function runSteps(options: StepRunOptions & { readonly tell: (line: string) => void }): Promise<boolean> {
+/** Runs a pass and tells what came of it. */
+export async function runSteps(options: StepRunOptions & { readonly tell: (line: string) => void }): Promise<StepRunResult> {
   const since = performance.now();
-  const { pairs, kills, unreached, wrongs } = await killAtSteps(options);
+  const result = await killAtSteps(options);
+  const { pairs, kills, unreached, wrongs } = result;
   options.tell(
     `${kills} kills at ${pairs} (operation, step) pairs in ${options.processes} processes, ${((performance.now() - since) / 1000).toFixed(0)} s; ` +
       `${wrongs.length} violations, ${unreached.length} steps that no operation comes by`,
   );
   for (const wrong of wrongs) options.tell(`  ${wrong}`);
   for (const step of unreached) options.tell(`  no operation comes by ${step}`);
-  return wrongs.length === 0 && unreached.length === 0;
+  return result;
 }

@@ -10,7 +10,8 @@ import { outdatedRaces } from './explorer/intended-races.js';
 import { layoutWith } from './explorer/layout.js';
 import { MUTATIONS } from './explorer/mutations.js';
 import { SCENARIOS } from './explorer/scenarios.js';
-import { applyChange, compiled } from './explorer/sources.js';
+import { compiled } from './explorer/sources.js';
+import { applyChange } from './explorer/text-change.js';
 
 const SEED = 20_261;
 /** Executions of one scenario in one form with one mortal thread; the long run is `npm run explore`. */

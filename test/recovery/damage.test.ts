@@ -49,6 +49,7 @@ const NEVER = [
     'THREAD_AGENT',
   ],
   ...['THREAD_PATCH_EPOCH', 'THREAD_PATCH_LOADED', 'THREAD_TASK_SERIAL', 'THREAD_TASK_TABLE', 'BLOCK_DATA'],
+  ...['THREAD_TASK_HISTOGRAM', 'THREAD_TASK_TIME'],
 ];
 
 /** Locks that hold an OS thread id. */

@@ -12,7 +12,8 @@ import { layoutWith, type LayoutValues } from './layout.js';
 import { rewriteAll, type Site, toCommonJs } from './rewrite.js';
 import type { Desk } from './plumbing/office.js';
 import type { Port } from './port.js';
-import { readSources, type TextChange, type Tuning } from './sources.js';
+import { readSources, type Tuning } from './sources.js';
+import type { TextChange } from './text-change.js';
 
 type Exports = Record<string, unknown>;
 type ModuleBody = (

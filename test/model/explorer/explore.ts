@@ -9,7 +9,7 @@ import { isIntendedRace } from './intended-races.js';
 import type { Race } from './order.js';
 import type { Scenario } from './scenario.js';
 import { Exhaustive, formatSchedule, parseSchedule, Random, Replay } from './search.js';
-import type { TextChange } from './sources.js';
+import type { TextChange } from './text-change.js';
 import { TINY, TINY_WITH_PATCHES } from './tuning.js';
 import { World } from './world.js';
 

@@ -3,7 +3,7 @@
  * more fails loudly. Imports the form of a change.
  */
 import type { Form } from './explore.js';
-import type { TextChange } from './sources.js';
+import type { TextChange } from './text-change.js';
 
 export interface Mutation {
   readonly name: string;

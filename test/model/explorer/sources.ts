@@ -1,25 +1,12 @@
 /**
  * Owns the text that is explored: the compiled modules that a scenario needs, with tiny sizes in the place of the real ones and, for a mutation, with one
- * fault planted. A change that no longer fits the text fails loudly: it would show nothing. Reads dist/src; imports layout.
+ * fault planted. A change that no longer fits the text fails loudly: it would show nothing. Reads dist/src; imports layout, text-change.
  */
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 
 import { layoutWith, type LayoutValues, substitute } from './layout.js';
-
-/** A place in a compiled module and what stands there instead. */
-export interface TextChange {
-  /** Path below dist/src. */
-  readonly module: string;
-  /**
-   * Has to occur exactly once, unless `every` says that it is to be changed wherever it occurs. Any run of blanks fits any other; `Layout.NAME` stands for
-   * its value as the compiler has written it.
-   */
-  readonly find: string;
-  /** `Layout.NAME` here as well. */
-  readonly replace: string;
-  readonly every?: boolean;
-}
+import { applyChange, type TextChange } from './text-change.js';
 
 export interface Tuning {
   readonly layout: LayoutValues;
@@ -70,22 +57,4 @@ export function readSources(
 /** The text of a module, or of what stands around the code. */
 export function compiled(path: string): string {
   return readFileSync(new URL(path, path.startsWith(PLUMBING) ? AROUND : COMPILED), 'utf8');
-}
-
-/** The text with one place changed. @throws when the place is not there, or is not the only one */
-export function applyChange(text: string, { module, find, replace, every = false }: TextChange, layout: LayoutValues): string {
-  const pattern = new RegExp(
-    find
-      .trim()
-      .split(/\s+/)
-      .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'))
-      .join('\\s+')
-      .replaceAll(/Layout\\\.([A-Z0-9_]+)/g, '-?[\\d.]+ /\\* Layout\\.$1 \\*/'),
-    'g',
-  );
-  const instead = replace.replaceAll(/Layout\.([A-Z0-9_]+)/g, (_, name: string) => `${layout[name] ?? NaN} /* Layout.${name} */`);
-  const places = [...text.matchAll(pattern)].length;
-  if (places === 0) throw new Error(`${module} has no such place any more: ${find}`);
-  if (places > 1 && !every) throw new Error(`${module} has ${places} such places, which of them is meant? ${find}`);
-  return text.replaceAll(pattern, () => instead);
 }

@@ -2,7 +2,8 @@
  * Owns the tiny sizes that scenarios run with: a few buckets, pages of 64 words, lists that are cut back after every block, so that growth, reuse, batches
  * and page moves take a handful of operations. The logic stays what it is; every change has to find its place in the compiled code. Imports sources.
  */
-import type { TextChange, Tuning } from './sources.js';
+import type { Tuning } from './sources.js';
+import type { TextChange } from './text-change.js';
 
 function constant(module: string, name: string, value: number): TextChange {
   const known = KNOWN[name];
@@ -37,6 +38,7 @@ export const TINY: Tuning = {
     THREAD_DESTROYING_WORDS: 4,
     TASK_ENTRIES: 2,
     ACTIVATION_COUNTERS: 8,
+    HISTOGRAM_BUCKETS: 2,
   },
   texts: [
     constant('memory/lock.js', 'SPINS', 1),
