@@ -34,11 +34,11 @@ export class Agent {
 
   /** `announced` is what the environment of this thread said when it was started; possibly outdated. */
   constructor(store: ShadowStore, announced: Manifest, policy?: SourcePolicy) {
-    const { words, slotAddress } = store.internals;
+    const { memory, words, slotAddress } = store.internals;
     this.store = store;
     this.storeName = storeName(words);
     this.#words = words;
-    this.#tasks = new TaskTable(words, slotAddress);
+    this.#tasks = new TaskTable(words, memory.doubles, slotAddress);
     const slot = new SlotWords(store, this.#tasks);
     this.#follower = new Follower(store, this.storeName, announced, policy, this.#tasks, slot);
     this.#running = this.#follower.running;

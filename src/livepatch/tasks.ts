@@ -35,6 +35,8 @@ export function watchTaskNames(named: () => void): void {
 export class TaskTable {
   inFlight = 0;
   #words: Int32Array;
+  /** The same memory. */
+  #doubles: Float64Array;
   #slot: WordAddress;
   /** One bit for each empty entry. */
   #free = ALL_FREE;
@@ -44,8 +46,9 @@ export class TaskTable {
   /** Places behind UNRECORDED that are empty again. */
   readonly #vacant: number[] = [];
 
-  constructor(words: Int32Array, slot: WordAddress) {
+  constructor(words: Int32Array, doubles: Float64Array, slot: WordAddress) {
     this.#words = words;
+    this.#doubles = doubles;
     this.#slot = slot;
     words.fill(0, slot + Layout.THREAD_TASK_TABLE, slot + Layout.THREAD_TASK_TABLE + Layout.TASK_ENTRIES * Layout.TASK_WORDS);
     words[slot + Layout.THREAD_TASKS] = 0;
@@ -90,6 +93,7 @@ export class TaskTable {
   /** The slot is given up: from now on the tasks are recorded where nobody looks, and none is timed, since no observer is counted there. */
   leaveSlot(): void {
     this.#words = new Int32Array(Layout.THREAD_WORDS);
+    this.#doubles = new Float64Array(this.#words.buffer);
     this.#slot = 0;
   }
 
@@ -106,9 +110,7 @@ export class TaskTable {
     const place = timed - TIMED;
     const milliseconds = performance.now() - this.#began[place]!;
     words[this.#slot + Layout.THREAD_TASK_HISTOGRAM + histogramBucket(milliseconds)]!++;
-    const total = (this.#slot + Layout.THREAD_TASK_TIME) / 2;
-    // Made anew each time: a table that is never observed needs none, and one that left its slot another.
-    new Float64Array(words.buffer, words.byteOffset)[total]! += milliseconds;
+    this.#doubles[(this.#slot + Layout.THREAD_TASK_TIME) / 2]! += milliseconds;
     if (place < UNRECORDED) return place;
     this.#vacant.push(place);
     return UNRECORDED;
