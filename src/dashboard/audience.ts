@@ -30,6 +30,8 @@ export class Audience {
   readonly #sampler: Sampler;
   readonly #greeting: () => Omit<Hello, 'points' | 'lines'>;
   readonly #spectators = new Set<Spectator>();
+  /** The last sample, as it was told. */
+  #newest: string | undefined;
   #every: NodeJS.Timeout | undefined;
   #soon: NodeJS.Timeout | undefined;
 
@@ -56,7 +58,9 @@ export class Audience {
       this.#spectators.delete(spectator);
       if (this.#spectators.size === 0) this.#stop();
     });
-    this.#tell(this.#observe());
+    // Others are looking on already: this one gets what they got last, so that all samples are a second apart.
+    if (this.#newest === undefined) this.#tell(this.#observe());
+    else response.write(this.#newest);
   }
 
   close(): void {
@@ -67,7 +71,6 @@ export class Audience {
   }
 
   #start(): void {
-    this.#sampler.start();
     this.#every = setInterval(() => this.#tell(this.#observe()), SAMPLE_MILLISECONDS);
     this.#every.unref();
   }
@@ -75,7 +78,7 @@ export class Audience {
   #stop(): void {
     clearInterval(this.#every);
     clearTimeout(this.#soon);
-    this.#every = this.#soon = undefined;
+    this.#every = this.#soon = this.#newest = undefined;
     this.#sampler.stop();
   }
 
@@ -96,7 +99,7 @@ export class Audience {
     } catch (error) {
       return message('state', { ...state, ended: messageOf(error) }); // the store was disposed: whoever looks on should know
     }
-    return message('sample', sample) + message('state', state);
+    return (this.#newest = message('sample', sample) + message('state', state));
   }
 
   #state(): State {

@@ -1,9 +1,10 @@
 /**
- * Owns the numbers of one moment: what the store, the threads' tasks and the application's meters say, and how that has moved since the moment before. Works while it is
- * started and holds nothing otherwise. Each sample is bounded, whatever the size of the store. Imports the store's types, occupancy and wire.
+ * Owns the numbers of one moment: what the store, the threads' tasks and the application's meters say, and how that has moved since the moment before. Holds nothing between
+ * `stop()` and the next sample. Each sample is bounded, whatever the size of the store. Imports task-meter, occupancy, and the types of store and wire.
  */
 import { Layout } from '../memory/layout.js';
 import type { StoreStats, TypeStats } from '../shadow/stats.js';
+import { TaskMeter } from '../observe/task-meter.js';
 import type { ShadowStore } from '../shadow/store.js';
 import { OccupancyReader } from '../table/occupancy.js';
 import type { Meter } from './dashboard.js';
@@ -25,8 +26,10 @@ interface Before {
   readonly meters: readonly (number | null)[];
 }
 
+/** What is held while somebody looks on. */
 interface Running {
   readonly occupancy: OccupancyReader;
+  readonly tasks: TaskMeter;
   before: Before | undefined;
 }
 
@@ -46,20 +49,15 @@ export class Sampler {
     return this.#points;
   }
 
-  start(): void {
-    this.#running = { occupancy: new OccupancyReader(this.#store.internals.memory), before: undefined };
-  }
-
-  stop(): void {
-    this.#running = undefined;
-  }
-
-  /** @throws ERR_SHADOW_DISPOSED */
+  /** From the first one on, until `stop()`, threads time their tasks. @throws ERR_SHADOW_DISPOSED */
   sample(): Sample {
-    const running = this.#running;
-    if (running === undefined) throw new TypeError('the sampler was not started');
     const began = performance.now();
     const stats = this.#store.stats();
+    const running = (this.#running ??= {
+      occupancy: new OccupancyReader(this.#store.internals.memory),
+      tasks: new TaskMeter(this.#store),
+      before: undefined,
+    });
     const heat = readHeat(running.occupancy);
     const types = [...stats.types].sort((a, b) => b.live - a.live || a.id - b.id);
     const point = this.#point(running, stats, types);
@@ -90,6 +88,11 @@ export class Sampler {
     };
   }
 
+  stop(): void {
+    this.#running?.tasks[Symbol.dispose]();
+    this.#running = undefined;
+  }
+
   #point(running: Running, stats: StoreStats, types: readonly TypeStats[]): Point {
     const { before } = running;
     const { allocated, freed, reclaimed } = stats;
@@ -100,13 +103,14 @@ export class Sampler {
       // Counters of threads are words that wrap: their sum is right modulo 2^32.
       return Math.max(0, (of(now) - of(before)) | 0) / (now.seconds - before.seconds);
     };
+    const { ended, milliseconds, latency } = running.tasks.sample();
     return {
       at: Date.now(),
       created: rate((totals) => totals.allocated),
       freed: rate((totals) => totals.freed),
       reclaimed: rate((totals) => totals.reclaimed),
-      tasks: null,
-      latency: null,
+      tasks: before === undefined ? null : (ended / milliseconds) * 1000,
+      latency,
       live: stats.live,
       types: types.slice(0, MOST_TYPES_IN_POINT).map(({ id, live }) => [id, live] as const),
       bytes: stats.bytes,
