@@ -1,0 +1,145 @@
+/**
+ * Owns the verdict on a run of the demo: what clients got, what the store holds and what the coordinator said must fit together. Runs when no
+ * request is under way and no housekeeping either. Imports application and the types of what it judges.
+ */
+import type { ShadowStore } from '../shadow/store.js';
+import { books, session } from './application.js';
+import type { Service } from './service.js';
+import type { PhaseName, Story } from './story.js';
+import type { Report } from './tally.js';
+import { count, megabytes } from './words.js';
+
+export const RULES = ['answered', 'one-version', 'refused', 'sessions', 'memory', 'collected', 'store'] as const;
+export type Rule = (typeof RULES)[number];
+
+/** One rule, and what was found. */
+export interface Check {
+  readonly rule: Rule;
+  readonly ok: boolean;
+  readonly what: string;
+}
+
+/** What was to be shown, apart from what must never happen. It is not asked of a run that ended early, or that somebody else has steered. */
+function isWhole(story: Story): boolean {
+  return !story.interrupted && story.error === undefined && story.byOthers === 0;
+}
+
+/** `rate`: requests a second. */
+export function judge(service: Service, story: Story, report: Report, rate: number): Check[] {
+  return [
+    answered(report, service),
+    oneVersion(report, story),
+    refused(report, story),
+    sessions(report, service.store),
+    memory(service, story, rate),
+    collected(service.store, story),
+    inOrder(service.store),
+  ];
+}
+
+function answered({ sent, served, refused: limited, failed }: Report, service: Service): Check {
+  const gotAll = served + limited === service.answered && sent === served + limited + failed;
+  const what = `${count(sent)} requests over ${count(service.connections)} connections: ${count(served)} served, ${count(limited)} refused with 429, ${count(failed)} failed`;
+  return {
+    rule: 'answered',
+    ok: failed === 0 && gotAll && sent > 0,
+    what: gotAll || failed > 0 ? what : `${what}; the service says that it answered ${count(service.answered)}`,
+  };
+}
+
+/** Of what each request saw; and the version that its task ran was that of the code that it saw. */
+function oneVersion({ mixed, versions, served, refused: limited }: Report, story: Story): Check {
+  const wrong = versions.filter(({ version, code }) => !story.versions.some((known) => known.version === version && known.code === code));
+  const right = served + limited - mixed - wrong.reduce((sum, { answers }) => sum + answers, 0);
+  const unexpected = wrong.map(
+    ({ version, code, answers }) => `; ${count(answers)} saw ${code} in version ${version}, which is another one`,
+  );
+  return {
+    rule: 'one-version',
+    ok: mixed === 0 && wrong.length === 0,
+    what: `${count(right)} requests ran one version from beginning to end, ${count(mixed)} more than one${unexpected.join('')}`,
+  };
+}
+
+function refused({ wronglyRefused, refused: limited, phases }: Report, story: Story): Check {
+  const missing = isWhole(story) && limited === 0;
+  const where = phases.flatMap(({ refused: some }, i) => (some > 0 ? [story.phases[i]?.name ?? 'the last phase'] : []));
+  return {
+    rule: 'refused',
+    ok: wronglyRefused === 0 && !missing,
+    what:
+      limited === 0
+        ? 'nobody was refused'
+        : `only clients that hammer were refused, and only by limit-rate (${where.join(', ')})` +
+          (wronglyRefused === 0 ? '' : `; but for ${count(wronglyRefused)} requests of others`),
+  };
+}
+
+/** Nothing that was answered is lost: what live sessions have counted, and what those that ended left in the books, is what clients got. */
+function sessions({ served, opened }: Report, store: ShadowStore): Check {
+  let live = 0;
+  let hits = 0;
+  for (const [, view] of store.entries(session)) {
+    live++;
+    hits += view.hits;
+  }
+  const past = store.get(null, books)?.read() ?? { sessions: 0, hits: 0 };
+  const hitsFound = hits + past.hits;
+  const opensFound = live + past.sessions;
+  return {
+    rule: 'sessions',
+    ok: hitsFound === served && opensFound === opened,
+    what:
+      `${count(hitsFound)} requests counted in sessions, ${count(served)} served; ` +
+      `${count(live)} sessions alive + ${count(past.sessions)} ended = ${count(opensFound)}, ${count(opened)} opened`,
+  };
+}
+
+/** A level is kept if it does not rise by more than this, and by what comes in a moment in which the machine does something else. */
+const LEVEL_TOLERANCE = 1.5;
+const LEVEL_SLACK_SECONDS = 0.3;
+
+function memory(service: Service, story: Story, rate: number): Check {
+  const phase = (name: PhaseName) => story.phases.find((one) => one.name === name);
+  const first = phase('unpatched');
+  const patched = phase('patch 1');
+  const kept = phase('downgrade');
+  if (!isWhole(story) || first === undefined || patched === undefined || kept === undefined)
+    return { rule: 'memory', ok: true, what: 'not judged: the run did not take its whole course' };
+  const climbed = first.end.sessions > first.begin.sessions;
+  const fell = patched.end.sessions < patched.begin.sessions && service.ended > 0;
+  const level = kept.end.sessions <= patched.end.sessions * LEVEL_TOLERANCE + rate * LEVEL_SLACK_SECONDS;
+  const pagesLevel = kept.end.pageBytes <= patched.end.pageBytes * LEVEL_TOLERANCE;
+  return {
+    rule: 'memory',
+    ok: climbed && fell && level && pagesLevel,
+    what:
+      `climbed to ${count(patched.begin.sessions)} sessions without a patch, fell to ${count(patched.end.sessions)} with the first one, ` +
+      `and was ${count(kept.end.sessions)} (${megabytes(kept.end.bytes)}) before the last one went`,
+  };
+}
+
+function collected(store: ShadowStore, story: Story): Check {
+  const left = store.stats().types.filter(({ id, live, registrations }) => story.patchTypes.has(id) && (live > 0 || registrations > 0));
+  const sum = story.collected.reduce((total, { variables }) => total + variables, 0);
+  const rest = left.map(
+    ({ id, live, registrations }) => `; type 0x${id.toString(16)} has ${count(live)} variables and ${registrations} registrations left`,
+  );
+  const never = isWhole(story) && sum === 0;
+  return {
+    rule: 'collected',
+    ok: left.length === 0 && !never,
+    what: `${count(sum)} variables of the patches were collected, of ${story.patchTypes.size} types${rest.join('')}`,
+  };
+}
+
+function inOrder(store: ShadowStore): Check {
+  const { violations } = store.check();
+  const [first] = violations;
+  return {
+    rule: 'store',
+    ok: first === undefined,
+    what:
+      first === undefined ? 'the store proves its invariants' : `${violations.length} violations, the first: ${first.rule}: ${first.what}`,
+  };
+}
