@@ -1,6 +1,7 @@
 /** The tables of docs/reference.md name what there is: exports, options, operations and events, all of them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { CHANNELS } from '../../src/channels.js';
 import * as face from '../../src/index.js';
 import * as testing from '../../src/testing/index.js';
 import * as worker from '../../src/worker.js';
@@ -38,4 +39,13 @@ test('the reference names every operation of stores and coordinators', () => {
     members.filter((name) => !isTold(name) && !protectedOnes.includes(name)),
     [],
   );
+});
+
+test('the reference names every channel', () => {
+  const names = Object.values(CHANNELS).map(({ name }) => name);
+  assert.deepEqual(
+    names.filter((name) => !reference.includes(`\`${String(name)}\``)),
+    [],
+  );
+  assert.equal([...reference.matchAll(/`umbra:[\w-]+`/g)].length, names.length);
 });
