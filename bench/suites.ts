@@ -8,6 +8,7 @@ import { getCases, runGetCase } from './suites/get.js';
 import { getGrowthCases, runGrowthCase } from './suites/growth.js';
 import { getMemoryCases, runMemoryCase } from './suites/memory.js';
 import { getPeersCases, runPeersCase } from './suites/peers.js';
+import { getObserveCases, runObserveCase } from './suites/observe.js';
 import { getOversubscribedCases, runOversubscribedCase } from './suites/oversubscribed.js';
 import { getScaleCases, runScaleCase } from './suites/scale.js';
 import { getRecoverCases, runRecoverCase } from './suites/recover.js';
@@ -37,4 +38,5 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   scale: { unit: 'ns/op', cases: getScaleCases, run: runScaleCase },
   collect: { unit: 'ms, M/s and ns', cases: getCollectCases, run: runCollectCase },
   recover: { unit: 'µs and ms', cases: getRecoverCases, run: runRecoverCase },
+  observe: { unit: 'ns/op', cases: getObserveCases, run: runObserveCase },
 };

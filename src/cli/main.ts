@@ -12,11 +12,18 @@ import { type Command, EXIT_FAULT, EXIT_UNUSABLE } from './command.js';
 import { nearest } from './nearest.js';
 
 /** In the order of the list of commands. */
-const COMMANDS = ['run', 'demo', 'bench', 'chaos'] as const;
+const COMMANDS = ['run', 'demo', 'bench', 'chaos', 'check', 'inspect'] as const;
 type CommandName = (typeof COMMANDS)[number];
 
-/** Errors that say that the command line, or what it names, cannot be used. Whatever else is thrown is a defect and shows its stack. */
-const WRONG_USE: readonly string[] = ['ERR_CLI_COMMAND', 'ERR_CLI_OPTION', 'ERR_CLI_PACKAGE'];
+/** Errors that say that the command line, or a file that it names, cannot be used. Whatever else is thrown is a defect and shows its stack. */
+const WRONG_USE: readonly string[] = [
+  'ERR_CLI_COMMAND',
+  'ERR_CLI_OPTION',
+  'ERR_CLI_PACKAGE',
+  'ERR_SHADOW_SNAPSHOT_FILE',
+  'ERR_SHADOW_SNAPSHOT_VERSION',
+  'ERR_SHADOW_MAX_BYTES', // a snapshot larger than this process has room for
+];
 
 // Whoever reads the output may go away before its end, as head does: there is nobody left to tell.
 for (const stream of [process.stdout, process.stderr])

@@ -18,6 +18,11 @@ export function terminalWidth({ columns }: Output): number {
   return columns !== undefined && columns > 0 ? columns : DEFAULT_COLUMNS;
 }
 
+/** Only a terminal has lines that are too long; elsewhere nothing is cut off. */
+export function tableWidth(output: Output): number {
+  return isTerminal(output) ? terminalWidth(output) : Infinity;
+}
+
 /** FORCE_COLOR decides where it is set, as it does for Node.js itself; then NO_COLOR; then whether it is a terminal. */
 export function takesColour(output: Output, environment: Environment = process.env): boolean {
   const { FORCE_COLOR: forced, NO_COLOR: refused } = environment;

@@ -16,7 +16,7 @@ export const session = defineShadowType({
     view.created = Date.now();
   },
   dtor(_id, view) {
-    const ended = booksOf?.getOrAlloc(null, books);
+    const ended = booksOf?.get(null, books);
     ended?.add('sessions', 1);
     ended?.add('hits', view.hits);
   },
@@ -30,6 +30,7 @@ let booksOf: ShadowStore | undefined;
 /** To be called once in each thread: sessions that end there are booked in this store. */
 export function keepBooks(store: ShadowStore): void {
   booksOf = store;
+  store.getOrAlloc(null, books);
 }
 
 /** What the patchable functions get: one request of one client. */

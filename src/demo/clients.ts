@@ -14,7 +14,7 @@ export interface Client {
 const HAMMERS = 2;
 /** Of all requests; more where that would be too few a second for anybody to mind. */
 const HAMMER_SHARE = 0.25;
-const LEAST_HAMMERED_PER_SECOND = 80;
+const LEAST_HAMMERED_PER_SECOND = 120;
 /** Of the requests that are left. */
 const REGULAR_SHARE = 1 / 3;
 /** Regular clients, for each request a second: few enough that they come back, so many that none of them comes too often. */

@@ -17,7 +17,7 @@ asked, and the clients end by themselves. Figures of latency are those of client
 
   --seconds N        how long the whole takes, 5…600                  (default: 30)
   --workers N        worker threads of the service, 1…64              (default: 2, up to 4 where there are processors for them)
-  --rate N           requests a second, 200…5000                      (default: 1000)
+  --rate N           requests a second, 300…5000                      (default: 1000)
   --seed N           0…4294967295; the same seed gives the same order of clients  (default: random, printed)
   --dashboard [PORT] the live page is on this port of this machine    (default: any free one)
   --no-dashboard     no page

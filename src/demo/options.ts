@@ -54,7 +54,7 @@ export function parseDemoOptions(args: readonly string[], randomSeed: number): D
   return {
     seconds: number('seconds', values.seconds, 5, 600) ?? DEFAULT_SECONDS,
     workers: wholeNumber('workers', values.workers, 1, 64) ?? Math.max(DEFAULT_WORKERS, Math.min(4, availableParallelism() - 1)),
-    rate: wholeNumber('rate', values.rate, 200, 5000) ?? DEFAULT_RATE,
+    rate: wholeNumber('rate', values.rate, 300, 5000) ?? DEFAULT_RATE,
     seed: wholeNumber('seed', values.seed, 0, 2 ** 32 - 1) ?? randomSeed,
     page: without ? undefined : (wholeNumber('dashboard', page ?? undefined, 0, 65_535) ?? 0),
     keep,

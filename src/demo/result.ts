@@ -1,8 +1,9 @@
 /** Owns what a run came to: the JSON object of `--json`, and the same in lines for a person. Imports table, verdict and the types of what it shows. */
 import { type Column, formatTable } from '../cli/table.js';
 import { messageOf } from '../errors.js';
+import { type Level, PHASES, type PhaseName } from './course.js';
 import type { DemoOptions } from './options.js';
-import { type Level, PHASES, type PhaseName, type Step, type Story } from './story.js';
+import type { Step, Story } from './story.js';
 import type { Report } from './tally.js';
 import type { Check } from './verdict.js';
 import { count, megabytes, milliseconds } from './words.js';

@@ -1,6 +1,6 @@
 /**
  * Owns the course of the demo: which patch comes when, what is measured meanwhile, and what is told about it. What it leaves behind is what the
- * verdict is made of. Imports service, client-thread and the types of transitions.
+ * verdict is made of. Imports course, and the types of transitions.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -10,6 +10,7 @@ import type { TransitionEvent } from '../livepatch/events.js';
 import type { TransitionResult } from '../livepatch/transition.js';
 import { type Code, isCode, session } from './application.js';
 import type { ClientThread } from './client-thread.js';
+import { hasShown, type Level, PHASES, type PhaseLevels, type PhaseName, type Seen, SHARES } from './course.js';
 import { count, megabytes, milliseconds, seconds } from './words.js';
 import type { Service } from './service.js';
 
@@ -20,32 +21,15 @@ export const PATCHES = {
 } as const;
 const FORGOTTEN = new URL('../../workers/demo-sabotage.js', import.meta.url);
 
-export const PHASES = ['unpatched', 'patch 1', 'patch 2', 'downgrade', 'disabled'] as const;
-export type PhaseName = (typeof PHASES)[number];
-
-/** Of the whole time. */
-const SHARES: Readonly<Record<PhaseName, number>> = { unpatched: 0.2, 'patch 1': 0.3, 'patch 2': 0.2, downgrade: 0.15, disabled: 0.15 };
 /** What `expire-sessions` has to wait for is a small part of its phase. */
 const IDLE_SHARE = 0.05;
+/** How much longer a phase may take than its time, on a machine that is busy with other things. */
+const PHASE_PATIENCE_MILLISECONDS = 30_000;
+const START_PATIENCE_MILLISECONDS = 30_000;
 const PLANT_PATIENCE_MILLISECONDS = 2000;
 const SWEEP_PATIENCE_MILLISECONDS = 30_000;
 
 export type Sabotage = 'mixed' | 'failed' | 'lost' | 'leak';
-
-/** How full the store is. */
-export interface Level {
-  readonly sessions: number;
-  /** Data of all variables that are alive. */
-  readonly bytes: number;
-  /** What the store has taken for them so far: what is free again is kept for the next ones. */
-  readonly pageBytes: number;
-}
-
-export interface PhaseLevels {
-  readonly name: PhaseName;
-  readonly begin: Level;
-  readonly end: Level;
-}
 
 export interface Step extends TransitionResult {
   /** Requests that were under way when it began, and that came while it lasted. */
@@ -75,6 +59,7 @@ export class Story {
   readonly #service: Service;
   #clients: ClientThread | undefined;
   readonly #seconds: number;
+  readonly #rate: number;
   readonly #sabotage: Sabotage | undefined;
   readonly #tell: (text: string) => void;
   readonly #interruption = new AbortController();
@@ -83,11 +68,12 @@ export class Story {
 
   constructor(
     service: Service,
-    options: { readonly seconds: number; readonly sabotage: Sabotage | undefined },
+    options: { readonly seconds: number; readonly rate: number; readonly sabotage: Sabotage | undefined },
     tell: (text: string) => void,
   ) {
     this.#service = service;
     this.#seconds = options.seconds;
+    this.#rate = options.rate;
     this.#sabotage = options.sabotage;
     this.#tell = tell;
     const { coordinator } = service;
@@ -118,6 +104,7 @@ export class Story {
   async run(clients: ClientThread): Promise<void> {
     this.#clients = clients;
     try {
+      await this.#untilFirstAnswer();
       for (const name of PHASES) {
         if (!this.#goesOn()) break;
         await this.#phase(name);
@@ -131,6 +118,11 @@ export class Story {
     } catch (error) {
       this.error ??= error;
     }
+  }
+
+  get seen(): Seen {
+    const { refused, ended } = this.#service;
+    return { refused, ended, rate: this.#rate };
   }
 
   level(): Level {
@@ -150,6 +142,9 @@ export class Story {
       if (this.#goesOn()) this.#tell(this.#situation(name));
     }
     await this.#sleep(until - performance.now());
+    const deadline = until + PHASE_PATIENCE_MILLISECONDS;
+    const shown = (): boolean => hasShown({ name, begin, end: this.level() }, this.phases, this.seen);
+    while (!shown() && performance.now() < deadline && this.#goesOn()) await this.#sleep(20);
     this.phases.push({ name, begin, end: this.level() });
   }
 
@@ -222,6 +217,11 @@ export class Story {
 
   get #variablesCollected(): number {
     return this.collected.reduce((total, { variables }) => total + variables, 0);
+  }
+
+  async #untilFirstAnswer(): Promise<void> {
+    const deadline = performance.now() + START_PATIENCE_MILLISECONDS;
+    while (this.#service.answered === 0 && performance.now() < deadline && this.#goesOn()) await this.#sleep(5);
   }
 
   /** Waits until a worker is in the middle of the request that must not be there. */

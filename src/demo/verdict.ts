@@ -4,8 +4,9 @@
  */
 import type { ShadowStore } from '../shadow/store.js';
 import { books, session } from './application.js';
+import { hasShown, type Level, type PhaseName } from './course.js';
 import type { Service } from './service.js';
-import type { PhaseName, Story } from './story.js';
+import type { Story } from './story.js';
 import type { Report } from './tally.js';
 import { count, megabytes } from './words.js';
 
@@ -24,25 +25,24 @@ function isWhole(story: Story): boolean {
   return !story.interrupted && story.error === undefined && story.byOthers === 0;
 }
 
-/** `rate`: requests a second. */
-export function judge(service: Service, story: Story, report: Report, rate: number): Check[] {
+export function judge(service: Service, story: Story, report: Report): Check[] {
   return [
-    answered(report, service),
+    answered(report, service, story),
     oneVersion(report, story),
     refused(report, story),
     sessions(report, service.store),
-    memory(service, story, rate),
+    memory(story),
     collected(service.store, story),
     inOrder(service.store),
   ];
 }
 
-function answered({ sent, served, refused: limited, failed }: Report, service: Service): Check {
+function answered({ sent, served, refused: limited, failed }: Report, service: Service, story: Story): Check {
   const gotAll = served + limited === service.answered && sent === served + limited + failed;
   const what = `${count(sent)} requests over ${count(service.connections)} connections: ${count(served)} served, ${count(limited)} refused with 429, ${count(failed)} failed`;
   return {
     rule: 'answered',
-    ok: failed === 0 && gotAll && sent > 0,
+    ok: failed === 0 && gotAll && (sent > 0 || !isWhole(story)),
     what: gotAll || failed > 0 ? what : `${what}; the service says that it answered ${count(service.answered)}`,
   };
 }
@@ -62,7 +62,7 @@ function oneVersion({ mixed, versions, served, refused: limited }: Report, story
 }
 
 function refused({ wronglyRefused, refused: limited, phases }: Report, story: Story): Check {
-  const missing = isWhole(story) && limited === 0;
+  const missing = isWhole(story) && !hasAllShown(story, ['patch 2']);
   const where = phases.flatMap(({ refused: some }, i) => (some > 0 ? [story.phases[i]?.name ?? 'the last phase'] : []));
   return {
     rule: 'refused',
@@ -95,28 +95,25 @@ function sessions({ served, opened }: Report, store: ShadowStore): Check {
   };
 }
 
-/** A level is kept if it does not rise by more than this, and by what comes in a moment in which the machine does something else. */
-const LEVEL_TOLERANCE = 1.5;
-const LEVEL_SLACK_SECONDS = 0.3;
-
-function memory(service: Service, story: Story, rate: number): Check {
-  const phase = (name: PhaseName) => story.phases.find((one) => one.name === name);
-  const first = phase('unpatched');
-  const patched = phase('patch 1');
-  const kept = phase('downgrade');
+function memory(story: Story): Check {
+  const end = (name: PhaseName): Level | undefined => story.phases.find((one) => one.name === name)?.end;
+  const first = end('unpatched');
+  const patched = end('patch 1');
+  const kept = end('downgrade');
   if (!isWhole(story) || first === undefined || patched === undefined || kept === undefined)
     return { rule: 'memory', ok: true, what: 'not judged: the run did not take its whole course' };
-  const climbed = first.end.sessions > first.begin.sessions;
-  const fell = patched.end.sessions < patched.begin.sessions && service.ended > 0;
-  const level = kept.end.sessions <= patched.end.sessions * LEVEL_TOLERANCE + rate * LEVEL_SLACK_SECONDS;
-  const pagesLevel = kept.end.pageBytes <= patched.end.pageBytes * LEVEL_TOLERANCE;
   return {
     rule: 'memory',
-    ok: climbed && fell && level && pagesLevel,
+    ok: hasAllShown(story, ['unpatched', 'patch 1', 'downgrade', 'disabled']),
     what:
-      `climbed to ${count(patched.begin.sessions)} sessions without a patch, fell to ${count(patched.end.sessions)} with the first one, ` +
-      `and was ${count(kept.end.sessions)} (${megabytes(kept.end.bytes)}) before the last one went`,
+      `climbed to ${count(first.sessions)} sessions without a patch, fell to ${count(patched.sessions)} with the first one, ` +
+      `and was ${count(kept.sessions)} (${megabytes(kept.bytes)}) before the last one went`,
   };
+}
+
+/** Whether these phases have shown what they are there for. */
+function hasAllShown({ phases, seen }: Story, names: readonly PhaseName[]): boolean {
+  return phases.every((phase, i) => !names.includes(phase.name) || hasShown(phase, phases.slice(0, i), seen));
 }
 
 function collected(store: ShadowStore, story: Story): Check {

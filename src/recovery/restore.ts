@@ -114,7 +114,14 @@ export function restoreInto(store: Restored, opened: OpenedSnapshot, types: read
 }
 
 /** Proves the table, and makes the rest of the store. Whether variables of older versions are left over in it. */
-function prove(variables: Variables, { file, memory }: OpenedSnapshot): boolean {
+function prove(variables: Variables, opened: OpenedSnapshot): boolean {
+  const { violations, found } = examine(variables, opened);
+  if (violations.length > 0) throw damaged(opened.file, violations[0]!.what);
+  return found.leftOvers > 0;
+}
+
+/** What is wrong with the store that a snapshot holds. Its table is proved first; if that is in order, lists, locks and counts are made anew, and all is proved. */
+export function examine(variables: Variables, { memory }: OpenedSnapshot): Omit<CheckResult, 'repair'> {
   const { words, maxThreads } = memory;
   words[typeAddress(memory, Layout.TYPE_SLOT_NAMES) + Layout.TYPE_TAG] = nextTag(0, Layout.TYPE_STATE_LIVE);
   openRecordSlot(memory);
@@ -123,13 +130,29 @@ function prove(variables: Variables, { file, memory }: OpenedSnapshot): boolean 
   const census = new Census(memory);
   const chains = new Chains(memory, census, findings, variables.objects.names, words[Layout.BUCKET_COUNT]!);
   chains.walk();
-  const [broken] = findings.kept;
-  if (broken !== undefined) throw damaged(file, broken.what);
+  if (!findings.none) return { ok: false, violations: findings.kept, omitted: findings.omitted, found: foundIn(chains, census, words) };
   for (let slot = 0; slot < maxThreads; slot++) keepOwed(memory, census, threadSlotAddress(memory, slot));
   rebuildLists(memory, census);
   recount(memory, chains.linked, chains.leftOvers);
-  requireOrder(variables, file);
-  return chains.leftOvers.some((count) => count > 0);
+  return new Check(variables, new Findings(), variables.table.bucketCount).run();
+}
+
+/** Of a table that is not in order: what its chains hold. */
+function foundIn(chains: Chains, census: Census, words: Int32Array): CheckResult['found'] {
+  const names = chains.linked[Layout.TYPE_SLOT_NAMES]!;
+  const records = chains.linked[Layout.TYPE_SLOT_RECORDS]!;
+  const leftOvers = chains.leftOvers.reduce((sum, count) => sum + count, 0);
+  return {
+    buckets: words[Layout.BUCKET_COUNT]!,
+    overflowLines: census.count(Place.LINE),
+    variables: census.count(Place.LINKED) - names - records - leftOvers,
+    names,
+    leftOvers,
+    freeBlocks: 0,
+    retiredBlocks: 0,
+    destroying: 0,
+    uncarvedBlocks: 0,
+  };
 }
 
 /** Notes the blocks whose destructors a dead thread owes, so that they do not count as free; drops what is no such block. */

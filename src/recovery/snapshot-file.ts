@@ -14,7 +14,10 @@ import { describe, ShadowError } from '../errors.js';
 import { Layout } from '../memory/layout.js';
 
 const MAGIC = Buffer.from('UMBRASNP', 'latin1');
-const FORMAT_VERSION = 1;
+/** 2: the manifest describes the types of the variables. */
+const FORMAT_VERSION = 2;
+/** Of files that are read still: a manifest of format 1 describes no types. */
+const OLDEST_FORMAT = 1;
 export const PREAMBLE_BYTES = 72;
 const FORMAT_AT = 8;
 const LAYOUT_AT = 12;
@@ -37,6 +40,7 @@ export interface Section {
 
 /** Where the manifest is, and what it has to be. */
 export interface Preamble {
+  readonly format: number;
   readonly fileBytes: number;
   readonly manifestAt: number;
   readonly manifestBytes: number;
@@ -49,7 +53,7 @@ export function digestOf(pieces: readonly Uint8Array[]): Buffer {
   return hash.digest();
 }
 
-export function writePreamble({ fileBytes, manifestAt, manifestBytes, digest }: Preamble): Buffer {
+export function writePreamble({ fileBytes, manifestAt, manifestBytes, digest }: Omit<Preamble, 'format'>): Buffer {
   const preamble = Buffer.alloc(PREAMBLE_BYTES);
   MAGIC.copy(preamble);
   preamble.writeUInt32LE(FORMAT_VERSION, FORMAT_AT);
@@ -67,10 +71,11 @@ export function readPreamble(preamble: Buffer, fileBytes: number, file: string):
     throw damaged(file, 'it does not begin as a snapshot does');
   const format = preamble.readUInt32LE(FORMAT_AT);
   const layout = preamble.readUInt32LE(LAYOUT_AT);
-  if (format !== FORMAT_VERSION || layout !== Layout.LAYOUT_VERSION) {
+  if (format < OLDEST_FORMAT || format > FORMAT_VERSION || layout !== Layout.LAYOUT_VERSION) {
     throw new ShadowError(
       'ERR_SHADOW_SNAPSHOT_VERSION',
-      `${describe(file)} has format ${format} and layout version ${layout}, this build reads ${FORMAT_VERSION} and ${Layout.LAYOUT_VERSION}; ` +
+      `${describe(file)} has format ${format} and layout version ${layout}, this build reads formats ${OLDEST_FORMAT} to ${FORMAT_VERSION} and layout ` +
+        `${Layout.LAYOUT_VERSION}; ` +
         'restore it with the version of umbra that wrote it',
     );
   }
@@ -81,7 +86,13 @@ export function readPreamble(preamble: Buffer, fileBytes: number, file: string):
   const fits =
     manifestAt >= BigInt(PREAMBLE_BYTES) && manifestAt + BigInt(manifestBytes) === claimed && manifestBytes <= MOST_MANIFEST_BYTES;
   if (!fits || preamble.readUInt32LE(UNUSED_AT) !== 0) throw damaged(file, 'its preamble is not that of a snapshot');
-  return { fileBytes, manifestAt: Number(manifestAt), manifestBytes, digest: Buffer.from(preamble.subarray(DIGEST_AT, PREAMBLE_BYTES)) };
+  return {
+    format,
+    fileBytes,
+    manifestAt: Number(manifestAt),
+    manifestBytes,
+    digest: Buffer.from(preamble.subarray(DIGEST_AT, PREAMBLE_BYTES)),
+  };
 }
 
 /** ERR_SHADOW_SNAPSHOT for a file that is not what was written. */

@@ -1,7 +1,7 @@
 /**
  * Owns the way from a snapshot file to memory: everything the file says is checked against its checksums, and every number against the range it must lie in,
  * before the memory that it describes is filled. What stands in that memory is for restore.ts to judge. Writes a reservation that nobody else has yet.
- * Imports errors, memory, snapshot-file, check-header.
+ * Imports errors, memory, snapshot-file, type-descriptions, check-header.
  */
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
@@ -16,12 +16,16 @@ import { MOST_HANDLES, pagesOfBuckets } from './check-header.js';
 import type { ImageNumbers, Owed } from './image.js';
 import type { SnapshotManifest } from './snapshot.js';
 import { damaged, digestOf, PREAMBLE_BYTES, readPreamble, type Section } from './snapshot-file.js';
+import { isTypeDescription } from './type-descriptions.js';
 
 /** Bytes read at once. */
 const CHUNK_BYTES = 2 ** 22;
 
 export interface OpenedSnapshot {
   readonly file: string;
+  readonly bytes: number;
+  /** Version of the format. */
+  readonly format: number;
   readonly memory: Memory;
   readonly manifest: SnapshotManifest;
 }
@@ -34,7 +38,7 @@ export function openSnapshot(file: string): OpenedSnapshot {
     const preamble = readPreamble(reader.read(0, Math.min(PREAMBLE_BYTES, size)), size, file);
     const manifestBytes = reader.read(preamble.manifestAt, preamble.manifestBytes);
     if (!digestOf([manifestBytes]).equals(preamble.digest)) throw damaged(file, 'its manifest is not the one that was written');
-    const manifest = parse(manifestBytes, file);
+    const manifest = parse(manifestBytes, preamble.format, file);
     const memory = memoryFor(manifest.numbers, file);
     const regions = regionsOf(memory, manifest, preamble.manifestAt, file);
     let at = PREAMBLE_BYTES;
@@ -43,7 +47,7 @@ export function openSnapshot(file: string): OpenedSnapshot {
       at += section.bytes;
     }
     requirePages(memory, manifest, file);
-    return { file, memory, manifest };
+    return { file, bytes: size, format: preamble.format, memory, manifest };
   } finally {
     reader.close();
   }
@@ -90,7 +94,7 @@ class Reader {
 }
 
 /** The manifest, every property of which is of the kind and in the range it must be. @throws ERR_SHADOW_SNAPSHOT */
-function parse(bytes: Buffer, file: string): SnapshotManifest {
+function parse(bytes: Buffer, format: number, file: string): SnapshotManifest {
   let said: unknown;
   try {
     said = JSON.parse(bytes.toString('utf8'));
@@ -99,9 +103,14 @@ function parse(bytes: Buffer, file: string): SnapshotManifest {
   }
   if (isRecord(said)) {
     const { created, numbers, registrations, sections } = said;
+    const types = format === 1 ? [] : said['types'];
     const whole =
-      typeof created === 'string' && isNumbers(numbers) && isArrayOf(registrations, isRegistration) && isArrayOf(sections, isSection);
-    if (whole) return { created, numbers, registrations, sections };
+      typeof created === 'string' &&
+      isNumbers(numbers) &&
+      isArrayOf(registrations, isRegistration) &&
+      isArrayOf(types, isTypeDescription) &&
+      isArrayOf(sections, isSection);
+    if (whole) return { created, numbers, registrations, types, sections };
   }
   throw damaged(file, 'its manifest says what no store can be');
 }

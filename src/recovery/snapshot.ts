@@ -1,6 +1,6 @@
 /**
  * Owns store.snapshot(): takes the image of the store and writes it to a file, so that at every moment the file is either the one before or the new one,
- * whole. Touches shared memory only through image.ts. Imports errors, image, snapshot-file, temporaries, and of shadow the registry.
+ * whole. Touches shared memory only through image.ts. Imports errors, image, snapshot-file, temporaries, type-descriptions, and of shadow the registry.
  *
  * Order: image (under locks), temporary file in the same directory, sections, manifest, preamble, sync, rename, sync of the directory. The preamble comes last:
  * without it no reader takes the file for a snapshot, whatever the file system kept of it.
@@ -14,11 +14,13 @@ import { describe, messageOf, ShadowError } from '../errors.js';
 import { Layout } from '../memory/layout.js';
 import type { Memory } from '../memory/reservation.js';
 import type { Registration, TypeRegistry } from '../shadow/registry.js';
+import type { Bindings } from '../shadow/bindings.js';
 import { typeAddress, typeState } from '../shadow/slots.js';
 import type { Variables } from '../shadow/variables.js';
 import { type Image, type ImageNumbers, type Region, takeImage } from './image.js';
 import { bytesOf, digestOf, PREAMBLE_BYTES, type Section, writePreamble } from './snapshot-file.js';
 import { removeStale, temporaryName } from './temporaries.js';
+import { describeTypes, type TypeDescription } from './type-descriptions.js';
 
 /** What `store.snapshot()` resolves with. */
 export interface SnapshotInfo {
@@ -36,6 +38,8 @@ export interface SnapshotManifest {
   readonly created: string;
   readonly numbers: ImageNumbers;
   readonly registrations: readonly Registration[];
+  /** Of the types that the thread knew which took it. */
+  readonly types: readonly TypeDescription[];
   readonly sections: readonly Section[];
 }
 
@@ -56,12 +60,13 @@ export function snapshotPath(file: unknown, operation: string): string {
  * The image is taken before this returns; the promise stands for the file.
  * @throws rejects with ERR_SHADOW_SNAPSHOT_FILE (the file is as it was)
  */
-export function snapshotStore(variables: Variables, registry: TypeRegistry, file: string): Promise<SnapshotInfo> {
+export function snapshotStore(variables: Variables, bindings: Bindings, registry: TypeRegistry, file: string): Promise<SnapshotInfo> {
   const since = performance.now();
   // step: snapshot.image
   const image = takeImage(variables);
   const registrations = registry.owners().filter(({ id }) => isKnown(variables.memory, id));
-  return write(image, registrations, file).then((bytes) => ({
+  const types = describeTypes(variables.memory, bindings);
+  return write({ image, registrations, types }, file).then((bytes) => ({
     file,
     bytes,
     variables: image.variables,
@@ -79,7 +84,12 @@ function isKnown(memory: Memory, id: number): boolean {
   return false;
 }
 
-async function write(image: Image, registrations: readonly Registration[], file: string): Promise<number> {
+/** All that goes into the file. */
+interface Content extends Pick<SnapshotManifest, 'registrations' | 'types'> {
+  readonly image: Image;
+}
+
+async function write(content: Content, file: string): Promise<number> {
   const temporary = temporaryName(file);
   try {
     await removeStale(file);
@@ -87,7 +97,7 @@ async function write(image: Image, registrations: readonly Registration[], file:
     const handle = await open(temporary, 'wx');
     let bytes: number;
     try {
-      bytes = await fill(handle, image, registrations);
+      bytes = await fill(handle, content);
       // step: snapshot.sync
       await handle.sync();
     } finally {
@@ -113,7 +123,7 @@ async function write(image: Image, registrations: readonly Registration[], file:
   }
 }
 
-async function fill(handle: FileHandle, image: Image, registrations: readonly Registration[]): Promise<number> {
+async function fill(handle: FileHandle, { image, registrations, types }: Content): Promise<number> {
   const sections: Section[] = [];
   let at = PREAMBLE_BYTES;
   for (const [name, { address, pieces }] of regionsOf(image)) {
@@ -127,7 +137,7 @@ async function fill(handle: FileHandle, image: Image, registrations: readonly Re
     }
     sections.push({ name, address, bytes: at - begin, sha256: hash.digest('hex') });
   }
-  const said: SnapshotManifest = { created: new Date().toISOString(), numbers: image.numbers, registrations, sections };
+  const said: SnapshotManifest = { created: new Date().toISOString(), numbers: image.numbers, registrations, types, sections };
   const manifest = Buffer.from(JSON.stringify(said), 'utf8');
   // step: snapshot.manifest
   const fileBytes = await writeAll(handle, manifest, at);

@@ -136,6 +136,11 @@ export class Bindings {
     return declared === undefined ? undefined : this.of(declared);
   }
 
+  /** A declaration of this very version and size that this thread has used with the store, was told of, or made last. */
+  declarationOf(id: number, version: number, size: number): AnyShadowType | undefined {
+    return declarationOf(latestDeclaration(id), version, size, [...this.#types, ...this.#known], id);
+  }
+
   /** The functions that lead from an older slot to the version of a binding. @throws ERR_SHADOW_MIGRATION */
   stepsFrom(older: OlderSlot, { type }: Binding): readonly Step[] {
     const steps = this.#paths.get(older) ?? migrationPath(type.id, older.version, type, this.#known, older.size);

@@ -288,7 +288,7 @@ export class ShadowStore {
   async snapshot(file: string | URL): Promise<SnapshotInfo> {
     this.#requireAttached('snapshot');
     this.#variables.requireWritable('snapshot'); // it takes every bucket lock, and this thread holds one
-    return snapshotStore(this.#variables, this.internals.registry, snapshotPath(file, 'snapshot()'));
+    return snapshotStore(this.#variables, this.#bindings, this.internals.registry, snapshotPath(file, 'snapshot()'));
   }
 
   /**
