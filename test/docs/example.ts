@@ -10,6 +10,9 @@ import { type Block, type Document, isScript, ROOT } from './documents.js';
 /** What examples import besides umbra: from where this repository has it. */
 const PACKAGES = ['piscina', 'prom-client', '@opentelemetry/api', '@opentelemetry/sdk-metrics', '@types/node'];
 const SETUP = 'setup.js';
+const UMBRA = 'npx umbra ';
+/** What `npx umbra` runs. */
+const COMMAND = fileURLToPath(new URL('dist/src/cli/main.js', ROOT));
 /** Between the outputs of two pieces. */
 const SEPARATOR = '\u001e';
 
@@ -92,18 +95,26 @@ interface Run {
   readonly output: Block | undefined;
 }
 
-/** `node …` in blocks of shell; other commands are looked at in commands.test.ts. */
+/**
+ * `node …` in blocks of shell, and `npx umbra …` where its output is shown; other commands are looked at in commands.test.ts. The output is that of the last
+ * command of a block.
+ */
 function runsOf({ blocks }: Document): Run[] {
   return blocks.flatMap((block, index) => {
     if (block.language !== 'sh') return [];
     const next = blocks[index + 1];
-    const commands = block.code.split('\n').filter((line) => line.startsWith('node '));
-    return commands.map((command) => ({ command, block, output: next?.language === 'text' ? next : undefined }));
+    const output = next?.language === 'text' ? next : undefined;
+    const commands = block.code.split('\n').filter((line) => line.startsWith('node ') || (output !== undefined && line.startsWith(UMBRA)));
+    return commands.map((command, place) => ({ command, block, output: place === commands.length - 1 ? output : undefined }));
   });
 }
 
 function programOf(path: string, command: string, block: Block, output: Block | undefined, files: ReadonlyMap<string, string>): Program {
   const where = `${path}:${block.line}`;
+  if (command.startsWith(UMBRA)) {
+    const given = command.slice(UMBRA.length).trim().split(/\s+/);
+    return { where, args: [COMMAND, ...given], output: output?.code.trimEnd().split('\n') ?? null };
+  }
   const args = command.replace(/#.*$/, '').trim().split(/\s+/).slice(1);
   const code = files.get(args.at(-1)!);
   if (code === undefined) throw new Error(`${where}: ${command}: the text has no such file`);
