@@ -11,7 +11,7 @@ import type { Report } from './tally.js';
 import { count, megabytes } from './words.js';
 
 export const RULES = ['answered', 'one-version', 'refused', 'sessions', 'memory', 'collected', 'store'] as const;
-export type Rule = (typeof RULES)[number];
+type Rule = (typeof RULES)[number];
 
 /** One rule, and what was found. */
 export interface Check {

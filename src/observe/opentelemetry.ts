@@ -24,6 +24,7 @@ import { type Instrument, INSTRUMENTS, readInstrument } from './instruments.js';
 import { type TransitionOutcome, watchTransitions } from './outcomes.js';
 import { Subject } from './subject.js';
 
+/** Options of `observeMetrics()`. */
 export interface OpenTelemetryOptions {
   /** Where the instruments are made. Default: a meter "umbra" of the provider. */
   readonly meter?: Meter;

@@ -14,6 +14,7 @@ import { type Instrument, INSTRUMENTS, readInstrument } from './instruments.js';
 import { watchTransitions } from './outcomes.js';
 import { Subject } from './subject.js';
 
+/** Options of `collectMetrics()`. */
 export interface PrometheusOptions {
   /** Default: prom-client's own. */
   readonly registry?: Registry;

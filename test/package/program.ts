@@ -1,5 +1,7 @@
 /** A program of somebody who has installed the package: uses every entry point. Compiled there by the tests, never run. */
 import { defineShadowType, PatchCoordinator, ShadowStore, type StoreStats } from 'umbra';
+import { observeMetrics } from 'umbra/opentelemetry';
+import { collectMetrics } from 'umbra/prometheus';
 import { formatRehearsal, rehearse } from 'umbra/testing';
 import { attach, definePatch, patchable, task, withOriginal } from 'umbra/worker';
 
@@ -15,10 +17,12 @@ export async function main(): Promise<string> {
   const cursor = store.cursor(usage);
   if (cursor.find('a name')) cursor.total += before;
   const coordinator = new PatchCoordinator(store);
+  const forget: readonly (() => void)[] = [collectMetrics(coordinator), observeMetrics(store)];
   const pool = coordinator.createPool<number, string>({ filename: new URL('worker.js', import.meta.url).href });
   const { workers } = await coordinator.enable(new URL('patch.js', import.meta.url), { timeout: 1000 });
   const stats: StoreStats = store.stats();
   const answer = await pool.run(1);
+  for (const end of forget) end();
   await coordinator.close();
   return `${answer} ${workers} ${stats.live} ${bytes}`;
 }
