@@ -6,7 +6,7 @@ import type { StoreStats } from '../shadow/stats.js';
 import type { Reading, Subject, TaskCounts } from './subject.js';
 
 /** A value, and that of the attribute. */
-export type Told = readonly [value: number, of?: string | undefined];
+type Told = readonly [value: number, of?: string | undefined];
 
 export interface Instrument {
   /** Dotted, below `umbra.` */

@@ -8,7 +8,7 @@ import type { TransitionEvent } from '../livepatch/events.js';
 /** 'failed': refused, nothing had changed. 'reversed': it ended where it had begun. 'forced': not all threads were waited for. */
 export type TransitionOutcome = 'complete' | 'reversed' | 'forced' | 'failed';
 
-export interface TransitionListener {
+interface TransitionListener {
   readonly onEvent?: (event: TransitionEvent) => void;
   readonly onEnd: (event: TransitionEvent, outcome: TransitionOutcome) => void;
 }

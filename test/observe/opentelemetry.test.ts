@@ -31,9 +31,9 @@ function provide(t: TestContext): Collected {
   const provider = new MeterProvider({ readers: [reader] });
   t.after(() => provider.shutdown());
   const collect: Collected['collect'] = async () => {
-    exporter.reset();
-    await provider.forceFlush();
-    const metrics = exporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((scope) => scope.metrics));
+    const { resourceMetrics, errors } = await reader.collect();
+    assert.deepEqual(errors, []);
+    const metrics = resourceMetrics.scopeMetrics.flatMap((scope) => scope.metrics);
     const values = metrics.flatMap(({ descriptor, dataPoints }) =>
       dataPoints.map(({ attributes, value }): [string, unknown] => [[descriptor.name, ...Object.values(attributes)].join(' '), value]),
     );
