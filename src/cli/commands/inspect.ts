@@ -21,7 +21,8 @@ file holds.
 In JSON, integers of 64 bits are decimal strings, bytes are hexadecimal, and numbers that JSON does not have are "NaN", "Infinity" and
 "-Infinity".
 
-Exit code: 0 shown; 1 the file is damaged, see umbra check; 2 there is no such file, it is of another version, or the arguments make no sense.
+Exit code: 0 shown; 1 the file is damaged, see umbra check; 2 there is no such file, it is of another version, or the arguments make no
+sense.
 
 Examples:
   umbra inspect store.snapshot
