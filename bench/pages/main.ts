@@ -1,5 +1,5 @@
 /**
- * `npm run docs:pages -- [FILE]`: makes anew what the pages say of figures and of error codes, from a report: the kept one of Node 20 by default. Exit code 2 for a
+ * `npm run docs:pages -- [FILE]`: makes anew what the pages say of figures, error codes and metrics, from a report: the kept one of Node 20 by default. Exit code 2 for a
  * report that cannot be read or lacks a figure.
  */
 import { readFileSync, writeFileSync } from 'node:fs';

@@ -1,10 +1,11 @@
 /**
- * The sections of the pages that are made: of a kept report, so that no figure is typed by hand, and of the table of error codes. Imports report, bar-table,
- * errors and this folder.
+ * The sections of the pages that are made: of a kept report, so that no figure is typed by hand, and of the tables of error codes and of metrics. Imports
+ * report, bar-table, errors, instruments and this folder.
  */
 import { join } from 'node:path';
 
 import { ERROR_CODES } from '../../src/errors.js';
+import { INSTRUMENTS } from '../../src/observe/instruments.js';
 import { barTable } from '../bar-table.js';
 import type { Report } from '../report.js';
 import { RESULTS_FOLDER } from '../results.js';
@@ -13,7 +14,7 @@ import { table } from './markdown.js';
 
 /** The report whose figures the pages show: that of the oldest Node which is supported. */
 export const PAGE_REPORT = join(RESULTS_FOLDER, '0.1.0-node20.json');
-export const PAGES = ['README.md', 'docs/figures.md', 'docs/errors.md'];
+export const PAGES = ['README.md', 'docs/figures.md', 'docs/errors.md', 'docs/reference.md'];
 
 const LARGE = 1_000_000;
 const LARGEST = 10_000_000;
@@ -70,6 +71,7 @@ const SECTIONS: Readonly<Record<string, (report: Report) => string>> = {
   'errors-of-stores': () => errors(/^ERR_SHADOW_/),
   'errors-of-patches': () => errors(/^ERR_PATCH_/),
   'errors-of-commands': () => errors(/^ERR_(?!SHADOW_|PATCH_)/),
+  metrics,
   comparison,
   costs,
   origin,
@@ -82,6 +84,14 @@ const SECTIONS: Readonly<Record<string, (report: Report) => string>> = {
 function errors(prefix: RegExp): string {
   const rows = Object.entries(ERROR_CODES).flatMap(([code, rule]) => (prefix.test(code) ? [[`\`${code}\``, rule]] : []));
   return table(['code', 'what it says'], rows);
+}
+
+function metrics(): string {
+  const rows = INSTRUMENTS.map(({ name, kind, unit, help, needs }) => {
+    const condition = needs === undefined ? '' : needs === 'tasks' ? ' If tasks are timed.' : ' With a coordinator.';
+    return [`\`umbra.${name}\``, kind, unit, help + condition];
+  });
+  return table(['metric', 'kind', 'unit', 'what it tells'], rows);
 }
 
 function comparison(report: Report): string {

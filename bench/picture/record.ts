@@ -7,8 +7,9 @@ import { now, type Told } from './told.js';
 
 const WORKERS = 4;
 const TASKS_PER_WORKER = 2;
-/** ms before and after the transition that are recorded. */
+/** What is recorded before and after the transition: at least so many ms, and so many tasks of each worker. */
 const AROUND = 45;
+const TASKS_AROUND = 3;
 
 export interface RecordedTask {
   /** 0…workers − 1 */
@@ -49,18 +50,27 @@ export async function recordTransition(): Promise<Recording> {
     while (!stopped) told.push(await pool.run(6 + ((serial++ * 7) % 19), { name: 'run' }));
   };
   const lines = Array.from({ length: WORKERS * TASKS_PER_WORKER }, keepBusy);
-  await reached(() => new Set(told.map(({ thread }) => thread)).size === WORKERS);
+  const everyone = (tasks: readonly Told[], each: number): boolean => {
+    const counts = new Map<number, number>();
+    for (const { thread } of tasks) counts.set(thread, (counts.get(thread) ?? 0) + 1);
+    return counts.size === WORKERS && [...counts.values()].every((count) => count >= each);
+  };
+  const recorded = async (from: number, version: string): Promise<void> => {
+    const ofInterest = (): readonly Told[] => told.filter(({ began, versions }) => began >= from && versions[0] === version);
+    await reached(() => now() >= from + AROUND && everyone(ofInterest(), TASKS_AROUND));
+  };
+  await reached(() => everyone(told, 1));
   const start = now();
   const marks: { told?: number; complete?: number } = {};
   coordinator.on('transition', ({ phase }) => {
     if (phase === 'start') marks.told = now();
     if (phase === 'complete') marks.complete = now();
   });
-  await reached(() => now() >= start + AROUND);
+  await recorded(start, 'old');
   const enableCalled = now();
   await coordinator.enable({ code: PATCH });
-  const end = now() + AROUND;
-  await reached(() => now() >= end);
+  await recorded(marks.complete!, 'new');
+  const end = now();
   stopped = true;
   await Promise.all(lines);
   await coordinator.close();

@@ -5,11 +5,15 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
 import { type Block, type Document, isScript, ROOT } from './documents.js';
 
 /** What examples import besides umbra: from where this repository has it. */
 const PACKAGES = ['piscina', 'prom-client', '@opentelemetry/api', '@opentelemetry/sdk-metrics', '@types/node'];
 const SETUP = 'setup.js';
+const UMBRA = 'npx umbra ';
+/** What `npx umbra` runs. */
+const COMMAND = fileURLToPath(new URL('dist/src/cli/main.js', ROOT));
 /** Between the outputs of two pieces. */
 const SEPARATOR = '\u001e';
 
@@ -64,6 +68,7 @@ export function writeExample(document: Document, all: readonly Document[], folde
   for (const [name, code] of files) {
     mkdirSync(dirname(join(own, name)), { recursive: true });
     writeFileSync(join(own, name), code);
+    if (name.endsWith('.ts')) writeFileSync(join(own, compiledName(name)), compile(code));
   }
   const programs = runsOf(document).map(({ command, block, output }) => programOf(path, command, block, output, files));
   if (pieces.length > 0) {
@@ -72,7 +77,7 @@ export function writeExample(document: Document, all: readonly Document[], folde
   }
   const toldAsText = runsOf(document).some(({ output }) => output !== undefined);
   for (const { file, code } of blocks) {
-    if (file === undefined || !code.includes('console.log(') || programs.some(({ args }) => args.at(-1) === file)) continue;
+    if (file === undefined || !code.includes('console.log(') || programs.some(({ args }) => args.at(-1) === compiledName(file))) continue;
     const isUsed = [...files.values()].some((other) => other.includes(`./${file}'`));
     if (!isUsed || !toldAsText) throw new Error(`${path}: ${file} prints, and no block of shell runs it`);
   }
@@ -92,20 +97,29 @@ interface Run {
   readonly output: Block | undefined;
 }
 
-/** `node …` in blocks of shell; other commands are looked at in commands.test.ts. */
+/**
+ * `node …` in blocks of shell, and `npx umbra …` where its output is shown; other commands are looked at in commands.test.ts. The output is that of the last
+ * command of a block.
+ */
 function runsOf({ blocks }: Document): Run[] {
   return blocks.flatMap((block, index) => {
     if (block.language !== 'sh') return [];
     const next = blocks[index + 1];
-    const commands = block.code.split('\n').filter((line) => line.startsWith('node '));
-    return commands.map((command) => ({ command, block, output: next?.language === 'text' ? next : undefined }));
+    const output = next?.language === 'text' ? next : undefined;
+    const commands = block.code.split('\n').filter((line) => line.startsWith('node ') || (output !== undefined && line.startsWith(UMBRA)));
+    return commands.map((command, place) => ({ command, block, output: place === commands.length - 1 ? output : undefined }));
   });
 }
 
 function programOf(path: string, command: string, block: Block, output: Block | undefined, files: ReadonlyMap<string, string>): Program {
   const where = `${path}:${block.line}`;
+  if (command.startsWith(UMBRA)) {
+    const given = command.slice(UMBRA.length).trim().split(/\s+/);
+    return { where, args: [COMMAND, ...given], output: output?.code.trimEnd().split('\n') ?? null };
+  }
   const args = command.replace(/#.*$/, '').trim().split(/\s+/).slice(1);
-  const code = files.get(args.at(-1)!);
+  const file = args.at(-1)!;
+  const code = files.get(file) ?? files.get(file.replace(/\.js$/, '.ts'));
   if (code === undefined) throw new Error(`${where}: ${command}: the text has no such file`);
   if (output !== undefined) return { where, args, output: output.code.trimEnd().split('\n') };
   if (args.includes('--test')) return { where, args, output: null };
@@ -120,6 +134,16 @@ function printed(path: string, code: string, line: number): string[] {
     if (comment === null) throw new Error(`${path}:${line + index}: say behind console.log() what it prints, or show all output as text`);
     return [comment[1]!];
   });
+}
+
+function compiledName(name: string): string {
+  return name.replace(/\.ts$/, '.js');
+}
+
+/** JavaScript of TypeScript, so that Node runs it; whether its types are right is another test. */
+function compile(code: string): string {
+  const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, verbatimModuleSyntax: true };
+  return ts.transpileModule(code, { compilerOptions }).outputText;
 }
 
 /** Exports of setup.js, by name. */
@@ -138,7 +162,7 @@ function pieceCode({ code }: Block, setup: string): string {
 
 /** Runs the pieces one after another in one process, and ends what setup.js started. */
 function driverCode(names: readonly string[], setup: string): string {
-  const steps = names.map((name) => `console.log('${SEPARATOR}');\nawait import('./${name}');`);
+  const steps = names.map((name) => `console.log('${SEPARATOR}');\nawait import('./${compiledName(name)}');`);
   const end = exportsOf(setup).includes('coordinator') ? "await (await import('./setup.js')).coordinator.close();" : '';
   return `${steps.join('\n')}\n${end}\n`;
 }

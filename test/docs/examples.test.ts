@@ -57,14 +57,14 @@ test('every block of the documents passes the type checker', () => {
   assert.deepEqual(complaints, []);
 });
 
-// Two at a time: there may be no more processors, and each starts workers of its own.
+// Two documents at a time: there may be no more processors, and each program starts workers of its own.
 test('every program of the documents runs, and prints what the text says', { timeout: SECONDS * 1000, concurrency: 2 }, async (context) => {
-  const runs = examples.flatMap((example) => example.programs.map((program) => ({ example, program })));
-  await Promise.all(
-    runs.map(({ example, program }) =>
-      context.test(`${program.where}: node ${program.args.join(' ')}`, () => runProgram(example, program)),
-    ),
-  );
+  const ofDocument = (example: Example): Promise<void> =>
+    context.test(example.document.path, async (inner) => {
+      for (const program of example.programs)
+        await inner.test(`${program.where}: node ${program.args.join(' ')}`, () => runProgram(example, program));
+    });
+  await Promise.all(examples.map(ofDocument));
 });
 
 test('a block that nothing says how to run is refused', () => {
