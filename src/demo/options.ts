@@ -10,7 +10,7 @@ import { parseStrictly, takeOptional } from '../cli/strict.js';
 import { describe, ShadowError } from '../errors.js';
 import type { Sabotage } from './story.js';
 
-export const SABOTAGES: readonly Sabotage[] = ['mixed', 'failed', 'lost', 'leak'];
+const SABOTAGES: readonly Sabotage[] = ['mixed', 'failed', 'lost', 'leak'];
 
 export interface DemoOptions {
   readonly seconds: number;

@@ -8,7 +8,7 @@ import type { Report } from './tally.js';
 import type { Check } from './verdict.js';
 import { count, megabytes, milliseconds } from './words.js';
 
-export interface PhaseResult {
+interface PhaseResult {
   readonly name: PhaseName;
   readonly seconds: number;
   readonly requests: number;

@@ -16,7 +16,7 @@ export interface PhaseFigures {
 }
 
 /** Answers of one version of the service. */
-export interface VersionCount {
+interface VersionCount {
   readonly version: number;
   readonly code: Code;
   readonly answers: number;
