@@ -11,7 +11,8 @@ Kills threads while they work on a store, and proves after each death that nothi
   --rounds A,B    only these kinds of rounds: steady, growth, collection, migration, exhaustion, pool
   --steps         kill at every named protocol step instead: in every operation, as holder, as waiter and as bystander
   --processes N   share the kills at steps among so many processes, 1…64; one for each processor by default
-  --mutations     plant faults into the code instead, one after another, and tell which kills find each; random ones for --seconds, 15 by default
+  --mutations     plant faults into the code instead, one after another, and tell which kills find each; random ones for --seconds, 15 by
+                  default
   --only TEXT     kills at steps only in operations or at steps with this in their name; of the faults, only those
   --json [FILE]   write the result as one JSON object to standard output, and all else to standard error; or to FILE
   --help          show this text

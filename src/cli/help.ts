@@ -30,6 +30,7 @@ Run:
   --batch N              requests per task, fewer if the input is small           (default: 1024)
   --max-bytes N          size of the store, K, M or G as unit    (default: 1G; memory is committed on use)
   --json [FILE]          write the verdict as one JSON object to standard output, and all else to standard error; or to FILE
+  --dashboard [PORT]     serve a live view of the run to this machine; its address is printed  (default port: any free one)
   --sabotage FAULT       plant a fault that the verdict has to report: lost-update, leak or mixed-version
   --help
 
@@ -40,5 +41,6 @@ Examples:
   umbra run
   umbra run --workload f --records 1000 --seconds 30 --workers 4
   umbra run --trace requests.csv.gz --object lbn --op op --size size --repeat 20 --json verdict.json
+  umbra run --seconds 60 --dashboard 8080
   umbra run --requests 200000 --sabotage lost-update
 `;

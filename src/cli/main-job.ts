@@ -2,10 +2,12 @@
  * The main job, `umbra run`: options, input, run, verdict, exit code. Touches the process: its signals and streams.
  */
 import { randomInt } from 'node:crypto';
+import type { Dashboard } from '../dashboard/dashboard.js';
 import { ShadowError } from '../errors.js';
 import { EXIT_FAULT, EXIT_INTERRUPTED, EXIT_UNUSABLE } from './command.js';
 import { type Input, requestCount } from './input.js';
 import { personOutput, requireWritable, writeJson } from './json.js';
+import { openLiveView } from './live-view.js';
 import { type Options, parseOptions } from './options.js';
 import { grouped, Progress } from './progress.js';
 import { Replay } from './replay.js';
@@ -51,11 +53,15 @@ async function prepareInput(options: Options): Promise<Input> {
 
 async function run(options: Options, input: Input): Promise<number> {
   const progress = new Progress(personOutput(options.json));
-  let replay: Replay;
+  let replay: Replay | undefined;
+  let view: Dashboard | undefined;
   try {
     replay = new Replay(options, input, (transition) => progress.transition(transition));
+    if (options.dashboard !== undefined) view = await openLiveView(replay, options.dashboard);
   } catch (error) {
-    // The store refuses what the options could not know, its size above all; it does so before a worker exists.
+    // The store refuses what the options could not know, its size above all, and so does whoever has the port; nothing has run by then.
+    await replay?.close();
+    replay?.store[Symbol.dispose]();
     if (!(error instanceof ShadowError)) throw error;
     process.stderr.write(`${error.message}\n`);
     return EXIT_UNUSABLE;
@@ -74,11 +80,13 @@ async function run(options: Options, input: Input): Promise<number> {
   progress.line(`${input.description}: ${grouped(requestCount(input))} requests on ${grouped(input.objects.length)} objects`);
   progress.line(`${workers} workers × ${concurrentTasks} tasks of ${replay.tally.batch} requests, ${extentText(options)}, seed ${seed}`);
   if (options.sabotage !== undefined) progress.line(`sabotage: ${options.sabotage} is planted on purpose`);
+  if (view !== undefined) progress.line(`live view, until the run is over:\n${view.url}`);
 
   progress.start(() => replay.status);
   await replay.run();
   running = false;
   progress.stop();
+  await view?.close(); // before all is freed: that is the verdict's business
   const verdict = await judge(replay);
   for (const line of summary(verdict, replay)) progress.line(line);
   replay.store[Symbol.dispose]();

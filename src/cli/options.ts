@@ -8,7 +8,7 @@ import { availableParallelism } from 'node:os';
 import { describe, ShadowError } from '../errors.js';
 import { type DistributionName, DISTRIBUTIONS } from './distribution.js';
 import { type JsonTarget, takeJson } from './json.js';
-import { parseStrictly } from './strict.js';
+import { parseStrictly, takeOptional } from './strict.js';
 import type { TraceColumns } from './trace.js';
 import { type WorkloadName, WORKLOADS } from './workload.js';
 
@@ -40,6 +40,8 @@ export interface Options {
   /** Where the verdict goes as JSON. */
   readonly json: JsonTarget | undefined;
   readonly sabotage: Sabotage | undefined;
+  /** Port of the live view, 0 = any free one; undefined: none. */
+  readonly dashboard: number | undefined;
 }
 
 const DEFAULT_SECONDS = 10;
@@ -64,6 +66,7 @@ const DEFINITIONS = {
   'max-bytes': { type: 'string' },
   json: { type: 'string' }, // taken out before, since its value may be left out; here it can be guessed
   sabotage: { type: 'string' },
+  dashboard: { type: 'string' }, // likewise
 } as const;
 
 type OptionName = keyof typeof DEFINITIONS;
@@ -71,7 +74,8 @@ type Values = { readonly [name in OptionName]?: string | undefined };
 
 /** `randomSeed` is used where no --seed is given. */
 export function parseOptions(args: readonly string[], randomSeed: number): Options {
-  const { args: others, json } = takeJson(args);
+  const { args: withoutJson, json } = takeJson(args);
+  const { args: others, value: port } = takeOptional(withoutJson, 'dashboard', () => true);
   const values = parseStrictly(others, DEFINITIONS);
   const input = parseInput(values);
   return {
@@ -84,6 +88,7 @@ export function parseOptions(args: readonly string[], randomSeed: number): Optio
     maxBytes: byteCount(values) ?? 2 ** 30,
     json,
     sabotage: oneOf(values, 'sabotage', SABOTAGES),
+    dashboard: port === undefined ? undefined : (wholeNumber({ dashboard: port ?? undefined }, 'dashboard', 0, 65_535) ?? 0),
   };
 }
 

@@ -51,6 +51,7 @@ export class Replay {
   readonly store: ShadowStore;
   readonly ledger: Ledger;
   readonly tally: Tally;
+  readonly coordinator: PatchCoordinator;
   readonly faults = new FaultList();
   readonly transitions: TransitionResult[] = [];
   readonly collected: Collected[] = [];
@@ -64,7 +65,6 @@ export class Replay {
   /** From the first task given out to the last one acknowledged. */
   seconds = 0;
 
-  private readonly coordinator: PatchCoordinator;
   private readonly pool: ReturnType<PatchCoordinator['createPool']>;
   private readonly schedule: Schedule;
   private readonly watcher: Watcher;

@@ -22,7 +22,9 @@ export function parseWithPositionals<const T extends Definitions>(args: readonly
     return parseArgs({ args: [...args], options, strict: true, allowPositionals: true });
   } catch (cause) {
     if (!(cause instanceof TypeError)) throw cause;
-    throw new ShadowError('ERR_CLI_OPTION', `${cause.message.replace(/\.$/, '')}; --help lists all options`, { cause });
+    throw new ShadowError('ERR_CLI_OPTION', `${cause.message.replaceAll('\n', ' ').replace(/\.$/, '')}; --help lists all options`, {
+      cause,
+    });
   }
 }
 

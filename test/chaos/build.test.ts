@@ -21,7 +21,8 @@ test('what is shipped calls no hook and imports nothing of the tests', () => {
   assert.ok(files.length > 100);
   for (const file of files) {
     const text = readFileSync(join(PRODUCTION, file), 'utf8');
-    assert.doesNotMatch(text, /\$step|hook\.js|test\//, file);
+    // The command chaos runs a file of test/ in a process of its own.
+    assert.doesNotMatch(text, /\$step|hook\.js|(?:from|import\()\s*['"`][^'"`]*\btest\//, file);
   }
 });
 

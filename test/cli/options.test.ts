@@ -36,6 +36,7 @@ describe('options', () => {
       maxBytes: 64 * 2 ** 20,
       json: { kind: 'file', file: 'out.json' },
       sabotage: 'leak',
+      dashboard: undefined,
     });
   });
 

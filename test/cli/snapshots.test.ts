@@ -9,6 +9,7 @@ import type { CheckReport } from '../../src/cli/check-snapshot.js';
 import type { InspectReport } from '../../src/cli/inspect-snapshot.js';
 import { ShadowStore } from '../../src/shadow/store.js';
 import { defineShadowType } from '../../src/shadow/type.js';
+import { asFormat1 } from '../recovery/fixtures/files.js';
 import { everything, umbra, writeSnapshot } from './fixtures.js';
 
 let folder: string;
@@ -200,6 +201,21 @@ test('types and occupancy are those of the store, in the table as in JSON', asyn
   );
   assert.match(out, /^17 \(0x11\) .* 304 .* live .*small i8, octet u8,.* name string\(20\), raw bytes\(5\)$/m);
   assert.equal(cell(out, 'entries'), entries.toLocaleString('en'));
+});
+
+test('a snapshot of format 1, which describes no types, is proved and shown all the same', async () => {
+  const old = join(folder, 'old.snapshot');
+  writeFileSync(old, asFormat1(file));
+  const { code, out } = await umbra(['check', old]);
+  assert.equal(code, 0, out);
+  assert.match(out, /format 1/);
+  const { out: shown } = await umbra(['inspect', old, '--obj', '5', '--json']);
+  const { format, types, variables } = JSON.parse(shown) as InspectReport;
+  assert.equal(format, 1);
+  assert.equal(types[0]!.fields, null);
+  const words = Buffer.from(variables![0]!.hex!, 'hex');
+  const { offset } = everything.fields.find(({ name }) => name === 'count')!;
+  assert.equal(words.readUInt32LE(offset), 4_000_000_005);
 });
 
 test('what is shown is plain text: no escape code, not even one that a variable holds', async () => {

@@ -89,7 +89,7 @@ test('a manifest that says what no store can be is refused, although its checksu
   for (const name of numbers)
     for (const wrong of [-1, 2 ** 31, 2 ** 53, 1.5, '', null, [], {}, 'x'])
       refusals.push([`${name} = ${JSON.stringify(wrong)}`, (manifest) => (manifest.numbers[name] = wrong)]);
-  for (const name of ['created', 'numbers', 'registrations', 'sections'])
+  for (const name of ['created', 'numbers', 'registrations', 'types', 'sections'])
     for (const wrong of [undefined, null, 5, {}, [null], [{}]])
       refusals.push([`${name} = ${JSON.stringify(wrong)}`, (manifest) => ((manifest as unknown as Record<string, unknown>)[name] = wrong)]);
   for (const name of ['name', 'address', 'bytes', 'sha256'])
