@@ -43,6 +43,9 @@ export interface Plan {
   readonly recoverSize: number;
   /** A round is a death; the time is how long somebody has slept waiting for the lock before it. */
   readonly recoverSettings: Settings;
+  /** Variables of the store that is looked at. */
+  readonly dashboardSize: number;
+  readonly dashboardSettings: Settings;
 }
 
 interface TracesPlan {
@@ -96,6 +99,8 @@ export const FULL_PLAN: Plan = {
   collectSettings: { rounds: 5, warmupRounds: 1, milliseconds: 300 },
   recoverSize: 100_000,
   recoverSettings: { rounds: 80, warmupRounds: 3, milliseconds: 2 },
+  dashboardSize: 100_000,
+  dashboardSettings: { rounds: 12, warmupRounds: 1, milliseconds: 2000 },
 };
 
 export const QUICK_PLAN: Plan = {
@@ -127,4 +132,6 @@ export const QUICK_PLAN: Plan = {
   collectSettings: { rounds: 2, warmupRounds: 1, milliseconds: 5 },
   recoverSize: 1000,
   recoverSettings: { rounds: 3, warmupRounds: 0, milliseconds: 2 },
+  dashboardSize: 1000,
+  dashboardSettings: { rounds: 3, warmupRounds: 0, milliseconds: 10 },
 };

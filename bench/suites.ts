@@ -4,6 +4,7 @@
 import type { CaseSpec, Figure, LeftOut } from './figures.js';
 import type { Plan } from './plan.js';
 import { getCollectCases, runCollectCase } from './suites/collect.js';
+import { getDashboardCases, runDashboardCase } from './suites/dashboard.js';
 import { getCases, runGetCase } from './suites/get.js';
 import { getGrowthCases, runGrowthCase } from './suites/growth.js';
 import { getMemoryCases, runMemoryCase } from './suites/memory.js';
@@ -37,4 +38,5 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   scale: { unit: 'ns/op', cases: getScaleCases, run: runScaleCase },
   collect: { unit: 'ms, M/s and ns', cases: getCollectCases, run: runCollectCase },
   recover: { unit: 'µs and ms', cases: getRecoverCases, run: runRecoverCase },
+  dashboard: { unit: 'µs', cases: getDashboardCases, run: runDashboardCase },
 };

@@ -134,6 +134,19 @@ export function createdCount(memory: Memory, slot: TypeSlot): number {
   return count;
 }
 
+/** `createdCount()` of every slot. Thread by thread, as the counters lie in memory: with many threads and types that is several times as fast. */
+export function createdCounts(memory: Memory): Float64Array {
+  const { words, counters } = memory;
+  const slots = typeHigh(memory);
+  const counts = Float64Array.from({ length: slots }, (_, slot) => words[typeAddress(memory, slot) + Layout.TYPE_LIVE_BASE]!);
+  const high = threadHigh(memory);
+  for (let thread = 0; thread < high; thread++) {
+    const first = counters + thread * Layout.COUNTER_WORDS_PER_THREAD;
+    for (let slot = 0; slot < slots; slot++) counts[slot]! += words[first + slot]!;
+  }
+  return counts;
+}
+
 /** Variables that stand in a slot. After a death in the middle of a migration it may be too high, never too low. */
 export function standingCount(memory: Memory, slot: TypeSlot): number {
   const address = typeAddress(memory, slot);

@@ -6,7 +6,7 @@ import { CLASS_BLOCK_WORDS, LINE_CLASS } from '../memory/classes.js';
 import { Layout } from '../memory/layout.js';
 import type { Memory } from '../memory/reservation.js';
 import { osThreadOf, threadSlotAddress, threadState } from '../memory/threads.js';
-import { createdCount, isHead, olderSlots, standingCount, threadHigh, typeAddress, typeHigh } from './slots.js';
+import { createdCounts, isHead, olderSlots, standingCount, threadHigh, typeAddress, typeHigh } from './slots.js';
 import type { Variables } from './variables.js';
 
 /** One shadow type in `store.stats()`. Plain JSON. */
@@ -127,6 +127,7 @@ function typeStats(memory: Memory): TypeStats[] {
   const { words, uwords } = memory;
   const types: TypeStats[] = [];
   const high = typeHigh(memory);
+  const created = createdCounts(memory);
   for (let slot = Layout.TYPE_SLOT_NAMES + 1; slot < high; slot++) {
     const address = typeAddress(memory, slot);
     // A slot of an older version counts for the one it stands behind.
@@ -137,7 +138,7 @@ function typeStats(memory: Memory): TypeStats[] {
       id: uwords[address + Layout.TYPE_ID]!,
       version: uwords[address + Layout.TYPE_VERSION]!,
       size: words[address + Layout.TYPE_SIZE]!,
-      live: older.reduce((live, one) => live + createdCount(memory, one.slot), createdCount(memory, slot)),
+      live: older.reduce((live, one) => live + (created[one.slot] ?? 0), created[slot]!),
       unmigrated: older.reduce((standing, one) => standing + standingCount(memory, one.slot), 0),
       registrations: words[address + Layout.TYPE_REGISTRATIONS]!,
       state: state === Layout.TYPE_STATE_DYING ? 'collecting' : 'live',

@@ -37,8 +37,8 @@ export class Link {
     this.#source = source;
     this.#on('hello', (hello) => {
       this.#lostAt = null;
-      this.#listener.onLink(null, false);
       this.#listener.onHello(hello);
+      this.#listener.onLink(null, false);
     });
     this.#on('sample', (sample) => this.#listener.onSample(sample));
     this.#on('state', (state) => this.#listener.onState(state));

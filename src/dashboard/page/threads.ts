@@ -57,21 +57,22 @@ function isStraggler({ worker }: Row): boolean {
 
 function createRow(): HTMLTableRowElement {
   const figures = Array.from({ length: 3 }, () => el('td', { class: 'figure' }));
-  return el('tr', {}, el('th', { scope: 'row' }), ...figures, el('td'), el('td', {}, el('span', { class: 'badge' })));
+  return el('tr', {}, el('th', { scope: 'row' }), el('td', {}, el('span', { class: 'badge' })), ...figures, el('td'));
 }
 
 function updateRow(row: HTMLTableRowElement, { thread, store, worker, direction }: Row): void {
   const texts = [
-    thread === 0 ? '0, main' : String(thread),
     worker === undefined ? NOTHING : tellVersion(worker.version),
     worker === undefined ? NOTHING : whole(worker.tasks),
     store === undefined ? NOTHING : whole(store.retired),
     store === undefined ? NOTHING : tellGrace(store),
   ];
   texts.forEach((text, index) => {
-    const cell = row.cells[index];
+    const cell = row.cells[index + 2];
     if (cell !== undefined) setText(cell, text);
   });
+  const [heading] = row.cells;
+  if (heading !== undefined) setText(heading, thread === 0 ? 'main' : String(thread));
   const badge = row.querySelector('.badge');
   const [kind, text] = tellSwitch(worker, direction);
   if (badge === null) return;

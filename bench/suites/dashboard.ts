@@ -1,0 +1,88 @@
+/**
+ * Suite `dashboard`: what a live view costs the program that it looks at.
+ *
+ * How a figure is made. A pool of two workers is kept busy with tasks of a fixed number of store operations: look-ups with an atomic addition, and one in 16 frees a variable and
+ * creates it again. A round counts the tasks that end in some seconds, three times, in an order that changes from round to round:
+ * - without: there is no dashboard;
+ * - started: there is one, and no page is open;
+ * - open: a page is open. What stands in for the browser is a connection of the same process that reads the stream and drops it: all that the server's side costs, and the
+ *   reading besides; drawing is somebody else's processor.
+ * A figure is the time per task, started or open, beside that without.
+ */
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Dashboard, dashboard } from '../../src/dashboard/dashboard.js';
+import { PatchCoordinator } from '../../src/pool/coordinator.js';
+import { ShadowStore } from '../../src/shadow/store.js';
+import { hits } from '../dashboard-type.js';
+import type { HitsJob } from '../dashboard-worker.js';
+import { createFigure, type CaseSpec, type Figure } from '../figures.js';
+import type { Plan } from '../plan.js';
+
+const WORKERS = 2;
+const TASKS_PER_WORKER = 2;
+const OPERATIONS = 5000;
+const SIDES = ['without', 'started', 'open'] as const;
+type Side = (typeof SIDES)[number];
+const BAR = { on: 'ratio', relation: '≤', value: 1.01 } as const;
+
+export function getDashboardCases(plan: Plan): CaseSpec[] {
+  const { dashboardSize: variables, dashboardSettings: settings } = plan;
+  return [{ suite: 'dashboard', name: 'tasks', keys: 'dense', variables, settings, workers: [WORKERS] }];
+}
+
+export async function runDashboardCase(spec: CaseSpec): Promise<Figure[]> {
+  const coordinator = new PatchCoordinator(ShadowStore.create({ maxBytes: 2 ** 28, types: [hits] }));
+  const filename = new URL('../dashboard-worker.js', import.meta.url);
+  const pool = coordinator.createPool<HitsJob>({
+    filename,
+    minThreads: WORKERS,
+    maxThreads: WORKERS,
+    concurrentTasksPerWorker: TASKS_PER_WORKER,
+  });
+  const { variables, settings } = spec;
+  for (let obj = 0; obj < variables; obj++) coordinator.store.alloc(obj, hits);
+  let ended = 0;
+  let stopped = false;
+  const work = Array.from({ length: WORKERS * TASKS_PER_WORKER }, async (_, index) => {
+    for (let first = index; !stopped; first += OPERATIONS, ended++) await pool.run({ variables, operations: OPERATIONS, first });
+  });
+  const taskTime = async (side: Side): Promise<number> => {
+    const view = side === 'without' ? undefined : await dashboard(coordinator);
+    const page = side === 'open' ? await look(view) : undefined;
+    const before = ended;
+    const startedAt = performance.now();
+    do await sleep(settings.milliseconds);
+    while (ended === before);
+    const time = ((performance.now() - startedAt) * 1000) / (ended - before);
+    page?.destroy();
+    await view?.close();
+    return time;
+  };
+  const times: Record<Side, number[]> = { without: [], started: [], open: [] };
+  try {
+    for (let round = -settings.warmupRounds; round < settings.rounds; round++) {
+      for (const [place] of SIDES.entries()) {
+        const side = SIDES[(place + round + SIDES.length * settings.warmupRounds) % SIDES.length]!;
+        const time = await taskTime(side);
+        if (round >= 0) times[side].push(time);
+      }
+    }
+  } finally {
+    stopped = true;
+    await Promise.all(work);
+    await coordinator.close();
+  }
+  const reference = { label: 'without', rounds: times.without };
+  return (['started', 'open'] as const).map((side) =>
+    createFigure({ ...spec, name: `a task, dashboard ${side}` }, 'µs', { label: side, rounds: times[side] }, reference, BAR),
+  );
+}
+
+/** The page's connection. Resolves once the first sample is there. */
+async function look(view: Dashboard | undefined): Promise<IncomingMessage> {
+  const [response] = (await once(get(`${view?.url}events`, { agent: false }), 'response')) as [IncomingMessage];
+  await once(response, 'data');
+  return response.resume();
+}
