@@ -74,6 +74,7 @@ export const ERROR_CODES = {
   ERR_PATCH_TAKEOVER: 'there is no dead coordinator to take over from, or not enough of it is left',
 } as const;
 
+/** What `code` of a `ShadowError` can be; ERROR_CODES tells what each means. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** What an error looks like after a trip through JSON or structured clone. */

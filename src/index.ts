@@ -2,6 +2,7 @@
 export { type Dashboard, dashboard, type DashboardOptions, type Meter, type PatchChoice } from './dashboard/dashboard.js';
 export { ERROR_CODES, type ErrorCode, ShadowError, type WireError } from './errors.js';
 export type { CollectedEvent, CollectingEvent } from './livepatch/collector.js';
+export type { Coordinator } from './livepatch/coordinator.js';
 export type { StallPolicy, TransitionOptions } from './livepatch/deadline.js';
 export type {
   CallbackEvent,

@@ -59,7 +59,7 @@ function printable(text: string): string {
 }
 
 /** At most so many characters. */
-export function clip(text: string, width: number): string {
+function clip(text: string, width: number): string {
   const characters = Array.from(text);
   return characters.length <= width ? text : `${characters.slice(0, Math.max(0, width - 1)).join('')}…`;
 }

@@ -49,6 +49,7 @@ export interface UmbraChannels {
   'lock-wait': LockWait;
 }
 
+/** Options of `observe()`. */
 export interface ObserveOptions {
   /** For 'lock-wait': how long a wait is that the listener hears of, ms. Default 10. */
   readonly overMilliseconds?: number;

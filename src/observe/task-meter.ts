@@ -61,6 +61,7 @@ export class TaskMeter {
     return { begun: since.begun, ended, milliseconds, latency: { p50, p99, p999, max } };
   }
 
+  /** Ends the timing. */
   [Symbol.dispose](): void {
     if (!this.#open) return;
     this.#open = false;

@@ -11,7 +11,7 @@ import { STRING_HEADER_BYTES } from '../shadow/field-access.js';
 import type { Field } from '../shadow/fields.js';
 import { typeAddress, typeHigh, typeState } from '../shadow/slots.js';
 
-export type DescribedKind = 'i8' | 'u8' | 'i16' | 'u16' | 'i32' | 'u32' | 'f32' | 'f64' | 'i64' | 'u64' | 'bytes' | 'string';
+type DescribedKind = 'i8' | 'u8' | 'i16' | 'u16' | 'i32' | 'u32' | 'f32' | 'f64' | 'i64' | 'u64' | 'bytes' | 'string';
 
 export interface FieldDescription {
   readonly name: string;

@@ -7,10 +7,17 @@ import { catchMutation } from './explorer/catch.js';
 import { MUTATIONS } from './explorer/mutations.js';
 import { SCENARIOS } from './explorer/scenarios.js';
 
-const { values } = parseArgs({ options: { only: { type: 'string' }, seed: { type: 'string', default: '1' } } });
+const { values } = parseArgs({ options: { only: { type: 'string' }, seed: { type: 'string', default: '1' }, help: { type: 'boolean' } } });
 
 function print(text: string): void {
   process.stdout.write(`${text}\n`);
+}
+
+if (values.help === true) {
+  print(`npm run mutations -- [options]: plants faults into the compiled code, one after another, and tells which scenario of the explorer finds each
+  --only TEXT  only faults with this in their name
+  --seed N     of the random part (1)`);
+  process.exit(0);
 }
 
 let missed = 0;
