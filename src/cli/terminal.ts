@@ -24,7 +24,7 @@ export function tableWidth(output: Output): number {
 }
 
 /** FORCE_COLOR decides where it is set, as it does for Node.js itself; then NO_COLOR; then whether it is a terminal. */
-function takesColour(output: Output, environment: Environment = process.env): boolean {
+export function takesColour(output: Output, environment: Environment = process.env): boolean {
   const { FORCE_COLOR: forced, NO_COLOR: refused } = environment;
   if (forced !== undefined) return forced !== '0' && forced !== 'false';
   if (refused !== undefined && refused !== '') return false;
