@@ -9,6 +9,7 @@ import { getCases, runGetCase } from './suites/get.js';
 import { getGrowthCases, runGrowthCase } from './suites/growth.js';
 import { getMemoryCases, runMemoryCase } from './suites/memory.js';
 import { getPeersCases, runPeersCase } from './suites/peers.js';
+import { getObserveCases, runObserveCase } from './suites/observe.js';
 import { getOversubscribedCases, runOversubscribedCase } from './suites/oversubscribed.js';
 import { getScaleCases, runScaleCase } from './suites/scale.js';
 import { getRecoverCases, runRecoverCase } from './suites/recover.js';
@@ -39,4 +40,5 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   collect: { unit: 'ms, M/s and ns', cases: getCollectCases, run: runCollectCase },
   recover: { unit: 'µs and ms', cases: getRecoverCases, run: runRecoverCase },
   dashboard: { unit: 'µs', cases: getDashboardCases, run: runDashboardCase },
+  observe: { unit: 'ns/op', cases: getObserveCases, run: runObserveCase },
 };

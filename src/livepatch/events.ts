@@ -108,6 +108,8 @@ export interface CoordinatorEvents {
 export type Announce = <K extends keyof CoordinatorEvents>(name: K, event: CoordinatorEvents[K][0]) => void;
 
 export class CoordinatorEmitter extends EventEmitter<CoordinatorEvents> {
+  /** @internal Warnings so far: a listener that counted them would keep them from the process. */
+  $warnings = 0;
   protected readonly announce: Announce = (name, event) => {
     publish(name, event);
     try {
@@ -121,6 +123,7 @@ export class CoordinatorEmitter extends EventEmitter<CoordinatorEvents> {
 
   /** A warning that nobody listens to goes to the process, so that it is not lost. */
   protected readonly warn = (error: ShadowError): void => {
+    this.$warnings++;
     if (this.listenerCount('warning') > 0) this.announce('warning', error);
     else {
       publish('warning', error);

@@ -1,5 +1,6 @@
 /** What is published on the channels, in which thread and how often. */
 import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { test, type TestContext } from 'node:test';
 
 import { CHANNELS } from '../../src/channels.js';
@@ -14,6 +15,7 @@ import {
 } from '../../src/index.js';
 import { CoordinatorEmitter, type Announce, type CoordinatorEvents } from '../../src/livepatch/events.js';
 import { Layout } from '../../src/memory/layout.js';
+import { TOLD_MILLISECONDS, waitEnds } from '../../src/memory/lock-waits.js';
 import { coded, until } from '../livepatch/fixtures/setup.js';
 import { cargo, hatch } from './fixtures/cargo.js';
 import { hire } from './fixtures/crew.js';
@@ -130,7 +132,7 @@ test('a thread that waits for the lock of a dead one finds it dead, and tells th
   );
 });
 
-/** Holds a lock until somebody sleeps for it, and 12 ms longer. */
+/** Holds a lock until somebody sleeps for it, who was told to once it was held, and 12 ms longer. */
 function outwait(words: Int32Array, lock: number): void {
   while (Atomics.load(words, lock) >= 0);
   for (const since = performance.now(); performance.now() - since < 12;);
@@ -148,9 +150,9 @@ test('a wait for a lock is told in the thread that waited, to those who asked fo
   const theirs = store.stats().threads.find(({ threadId }) => threadId === worker.threadId)!.slot;
   const order = { over: [0, undefined, 1e9], subscribe: true, throws: false } as const;
 
-  tell({ wait: 'variable', ...order });
   const view = store.get(1, cargo)!;
   store.withLock(view, () => {
+    tell({ wait: 'variable', ...order });
     outwait(words, words[slotAddress + Layout.THREAD_VARIABLE]! + Layout.BLOCK_LOCK);
   });
   const wait = ['variable', theirs, slot, 0, true];
@@ -158,8 +160,8 @@ test('a wait for a lock is told in the thread that waited, to those who asked fo
   assert.deepEqual([heard.observed.map(essence), essence(heard.subscribed)], [[[wait], [wait], []], [wait]]);
   assert.equal(heard.clock, 2);
 
-  tell({ wait: 'bucket', ...order });
   store.alloc(3, hatch, () => {
+    tell({ wait: 'bucket', ...order });
     outwait(words, words[slotAddress + Layout.THREAD_INTENT_BUCKET]!);
   });
   const second = (await answer()) as WaitsHeard;
@@ -172,12 +174,36 @@ test('a wait for a lock is told in the thread that waited, to those who asked fo
   assert.equal(store.get(1, cargo)!.weight, 4, 'the subscribers used the store');
 });
 
+test('a wait that is shorter than anybody wants to hear of is not told', async (t) => {
+  const { thread } = createStore(t).internals;
+  const heard: unknown[] = [];
+  const listener = (message: unknown): void => void heard.push(message);
+  subscribe('umbra:lock-wait', listener);
+  t.after(() => unsubscribe('umbra:lock-wait', listener));
+  const wait = async (milliseconds: number): Promise<number> => {
+    waitEnds(thread, 'pages', thread.owner, performance.now() - milliseconds);
+    await Promise.resolve();
+    return heard.splice(0).length;
+  };
+  assert.deepEqual([await wait(TOLD_MILLISECONDS), await wait(-1000)], [1, 0]); // of a wait that ended just now nobody knows how long ago that is
+  const ends = [
+    observe('lock-wait', () => undefined, { overMilliseconds: 2 }),
+    observe('lock-wait', () => undefined, { overMilliseconds: 2 }),
+  ];
+  assert.deepEqual([await wait(2), await wait(-1000)], [1, 0]);
+  ends[0]!();
+  ends[0]!();
+  assert.equal(await wait(2), 1);
+  ends[1]!();
+  assert.equal(await wait(-1000), 0);
+});
+
 test('a wait of which nobody wants to hear reads no clock, and neither does a task', async (t) => {
   const store = createStore(t);
   const { words, slotAddress } = store.internals;
   const { ask, tell, answer } = await hire(t, store);
-  tell({ wait: 'variable', over: [], subscribe: false, throws: false });
   store.withLock(store.get(1, cargo)!, () => {
+    tell({ wait: 'variable', over: [], subscribe: false, throws: false });
     outwait(words, words[slotAddress + Layout.THREAD_VARIABLE]! + Layout.BLOCK_LOCK);
   });
   assert.equal(((await answer()) as WaitsHeard).clock, 0);
@@ -190,8 +216,8 @@ test('a subscriber that throws disturbs nobody', async (t) => {
   const store = createStore(t);
   const { words, slotAddress } = store.internals;
   const { ask, tell, answer } = await hire(t, store);
-  tell({ wait: 'variable', over: [0, 0], subscribe: true, throws: true });
   store.withLock(store.get(1, cargo)!, () => {
+    tell({ wait: 'variable', over: [0, 0], subscribe: true, throws: true });
     outwait(words, words[slotAddress + Layout.THREAD_VARIABLE]! + Layout.BLOCK_LOCK);
   });
   const { observed, subscribed, uncaught } = (await answer()) as WaitsHeard;

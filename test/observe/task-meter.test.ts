@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { test, type TestContext } from 'node:test';
 
 import { PatchCoordinator, ShadowStore, TaskMeter } from '../../src/index.js';
-import { bucketEnd, histogramBucket } from '../../src/livepatch/tasks.js';
+import { bucketEnd, histogramBucket, TaskTable } from '../../src/livepatch/tasks.js';
 import { Layout } from '../../src/memory/layout.js';
+import { threadSlotAddress, threadState } from '../../src/memory/threads.js';
 import { attach, task } from '../../src/worker.js';
 import { coded } from '../livepatch/fixtures/setup.js';
 import { signal } from '../livepatch/fixtures/signal.js';
@@ -116,6 +117,44 @@ test('a meter is closed when its thread leaves or dies', async (t) => {
   await exit;
   store.recover();
   assert.equal(observers(), 0);
+});
+
+test(
+  'a dead thread times nothing from its repair on, even if nobody can settle what it left',
+  { skip: process.platform !== 'linux' },
+  async (t) => {
+    const { ask, worker } = await hire(t, store);
+    await ask('meter');
+    const { slot } = store.stats().threads.find(({ threadId }) => threadId === worker.threadId)!;
+    const { memory, words, recovery } = store.internals;
+    const state = (): number => threadState(words, threadSlotAddress(memory, slot));
+    void worker.terminate();
+    while (state() === Layout.THREAD_LIVE) recovery.repairGone();
+    assert.deepEqual([state(), observers()], [Layout.THREAD_DEAD, 0]);
+    store.recover();
+    assert.deepEqual([state(), observers()], [Layout.THREAD_FREE, 0]);
+  },
+);
+
+test('timed tasks that the table has no room for are told apart, and their places are used again', () => {
+  const buffer = new ArrayBuffer(Layout.THREAD_WORDS * Layout.WORD_BYTES);
+  const words = new Int32Array(buffer);
+  const table = new TaskTable(words, new Float64Array(buffer), 0);
+  const many = (): number[] => Array.from({ length: Layout.TASK_ENTRIES + 4 }, () => table.begin(0));
+  words[Layout.TASK_OBSERVERS] = 1;
+  const first = many();
+  assert.equal(new Set(first).size, first.length);
+  for (const entry of first) table.end(entry);
+  const second = many();
+  assert.deepEqual(second.sort(), first.sort());
+  words[Layout.TASK_OBSERVERS] = 0;
+  for (const entry of second) table.end(entry);
+  const counted = words.subarray(Layout.THREAD_TASK_HISTOGRAM, Layout.THREAD_TASK_HISTOGRAM + Layout.HISTOGRAM_BUCKETS);
+  assert.equal(
+    counted.reduce((sum, count) => sum + count, 0),
+    first.length + second.length,
+    'what has begun while it was watched is timed to its end',
+  );
 });
 
 test('check() finds an impossible number of meters, and repair counts them', (t) => {
