@@ -39,6 +39,6 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   scale: { unit: 'ns/op', cases: getScaleCases, run: runScaleCase },
   collect: { unit: 'ms, M/s and ns', cases: getCollectCases, run: runCollectCase },
   recover: { unit: 'µs and ms', cases: getRecoverCases, run: runRecoverCase },
-  observe: { unit: 'ns/op', cases: getObserveCases, run: runObserveCase },
   dashboard: { unit: 'µs', cases: getDashboardCases, run: runDashboardCase },
+  observe: { unit: 'ns/op', cases: getObserveCases, run: runObserveCase },
 };

@@ -7,7 +7,8 @@
  * - started: there is one, and no page is open;
  * - open: a page is open. What stands in for the browser is a connection of the same process that reads the stream and drops it: all that the server's side costs, and the
  *   reading besides; drawing is somebody else's processor.
- * A figure is the time per task, started or open, beside that without.
+ * Figures are the time per task, and the processor time per task of the whole process, reading of the stream included, started or open beside those without. The first is what
+ * a program feels; the second tells a cost from other work of the machine, which takes time but none of the process's.
  */
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
@@ -25,6 +26,13 @@ const TASKS_PER_WORKER = 2;
 const OPERATIONS = 5000;
 const SIDES = ['without', 'started', 'open'] as const;
 type Side = (typeof SIDES)[number];
+
+/** Of one task, µs. */
+interface Times {
+  readonly wall: number;
+  readonly processor: number;
+}
+
 const BAR = { on: 'ratio', relation: '≤', value: 1.01 } as const;
 
 export function getDashboardCases(plan: Plan): CaseSpec[] {
@@ -48,25 +56,28 @@ export async function runDashboardCase(spec: CaseSpec): Promise<Figure[]> {
   const work = Array.from({ length: WORKERS * TASKS_PER_WORKER }, async (_, index) => {
     for (let first = index; !stopped; first += OPERATIONS, ended++) await pool.run({ variables, operations: OPERATIONS, first });
   });
-  const taskTime = async (side: Side): Promise<number> => {
+  const measure = async (side: Side): Promise<Times> => {
     const view = side === 'without' ? undefined : await dashboard(coordinator);
     const page = side === 'open' ? await look(view) : undefined;
     const before = ended;
     const startedAt = performance.now();
+    const usedBefore = process.cpuUsage();
     do await sleep(settings.milliseconds);
     while (ended === before);
-    const time = ((performance.now() - startedAt) * 1000) / (ended - before);
+    const tasks = ended - before;
+    const { user, system } = process.cpuUsage(usedBefore);
+    const times = { wall: ((performance.now() - startedAt) * 1000) / tasks, processor: (user + system) / tasks };
     page?.destroy();
     await view?.close();
-    return time;
+    return times;
   };
-  const times: Record<Side, number[]> = { without: [], started: [], open: [] };
+  const times: Record<Side, Times[]> = { without: [], started: [], open: [] };
   try {
     for (let round = -settings.warmupRounds; round < settings.rounds; round++) {
       for (const [place] of SIDES.entries()) {
         const side = SIDES[(place + round + SIDES.length * settings.warmupRounds) % SIDES.length]!;
-        const time = await taskTime(side);
-        if (round >= 0) times[side].push(time);
+        const measured = await measure(side);
+        if (round >= 0) times[side].push(measured);
       }
     }
   } finally {
@@ -74,10 +85,20 @@ export async function runDashboardCase(spec: CaseSpec): Promise<Figure[]> {
     await Promise.all(work);
     await coordinator.close();
   }
-  const reference = { label: 'without', rounds: times.without };
-  return (['started', 'open'] as const).map((side) =>
-    createFigure({ ...spec, name: `a task, dashboard ${side}` }, 'µs', { label: side, rounds: times[side] }, reference, BAR),
-  );
+  const figure = (what: string, side: Side, of: (measured: Times) => number): Figure => {
+    const reference = { label: 'without', rounds: times.without.map(of) };
+    return createFigure(
+      { ...spec, name: `${what}, dashboard ${side}` },
+      'µs',
+      { label: side, rounds: times[side].map(of) },
+      reference,
+      BAR,
+    );
+  };
+  return (['started', 'open'] as const).flatMap((side) => [
+    figure('task', side, ({ wall }) => wall),
+    figure('processor time of a task', side, ({ processor }) => processor),
+  ]);
 }
 
 /** The page's connection. Resolves once the first sample is there. */

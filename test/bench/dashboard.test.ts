@@ -9,8 +9,10 @@ test('a quick run of dashboard holds a task with a dashboard started, and with i
   assert.deepEqual(
     [...figures.values()].map(({ name, unit, reference }) => [name, unit, reference?.label]),
     [
-      ['a task, dashboard started', 'µs', 'without'],
-      ['a task, dashboard open', 'µs', 'without'],
+      ['task, dashboard started', 'µs', 'without'],
+      ['processor time of a task, dashboard started', 'µs', 'without'],
+      ['task, dashboard open', 'µs', 'without'],
+      ['processor time of a task, dashboard open', 'µs', 'without'],
     ],
   );
   for (const { ours, ratio } of figures.values()) {

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
+import { Audience } from '../../src/dashboard/audience.js';
+import { Chronicle } from '../../src/dashboard/chronicle.js';
 import { dashboard } from '../../src/dashboard/dashboard.js';
+import { Sampler } from '../../src/dashboard/sampler.js';
 import { Layout } from '../../src/memory/layout.js';
 import { PatchCoordinator } from '../../src/pool/coordinator.js';
 import { ShadowStore } from '../../src/shadow/store.js';
@@ -14,18 +17,16 @@ import { scratch } from '../livepatch/fixtures/scratch.js';
 import { Spectator } from './fixtures/spectator.js';
 import { stage } from './fixtures/stage.js';
 
-const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
-
 test('while no page is open nothing is read, no task is timed and no timer runs', async (t) => {
   let reads = 0;
   const { store, coordinator, view } = await stage(t, { meters: [{ name: 'reads', kind: 'level', read: () => ++reads }] });
   const stats = t.mock.method(store, 'stats');
   const observers = (): number => store.internals.words[Layout.TASK_OBSERVERS]!;
-  const before = timers();
+  t.mock.timers.enable({ apis: ['setInterval'] });
   await coordinator.enable(patch('name=a'));
   view.note('something');
-  await nextTurn();
-  assert.deepEqual([stats.mock.callCount(), reads, observers(), timers()], [0, 0, 0, before]);
+  t.mock.timers.tick(10_000);
+  assert.deepEqual([stats.mock.callCount(), reads, observers()], [0, 0, 0]);
 
   const page = await Spectator.open(view.url);
   await page.next('sample');
@@ -33,13 +34,42 @@ test('while no page is open nothing is read, no task is timed and no timer runs'
   const other = await Spectator.open(view.url);
   await other.next('sample');
   assert.deepEqual([stats.mock.callCount(), observers()], [1, 1], 'a second page looks at the same samples');
+  t.mock.timers.tick(3000);
+  assert.deepEqual([stats.mock.callCount(), reads], [4, 4], 'one a second');
   page.close();
   other.close();
   await until('the last page to be gone', () => observers() === 0);
-  const calls = stats.mock.callCount();
-  assert.equal(timers(), before);
   await coordinator.disable('a');
-  assert.equal(stats.mock.callCount(), calls);
+  t.mock.timers.tick(10_000);
+  assert.deepEqual([stats.mock.callCount(), reads], [4, 4]);
+});
+
+test('a page that reads too slowly misses samples, but no line, and nothing piles up for it', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const { coordinator } = coordinate(t);
+  const chronicle = new Chronicle(coordinator);
+  const audience = new Audience(coordinator, chronicle, new Sampler(coordinator.store, []), () => {
+    return { title: 'Umbra', startedAt: 0, pid: 0, node: '', choices: [], meters: [] };
+  });
+  const written: string[] = [];
+  const response = Object.assign(new EventEmitter(), {
+    writableNeedDrain: false,
+    write: (text: string) => written.push(text),
+    end: () => undefined,
+  });
+  audience.add(response as never);
+  written.length = 0;
+  response.writableNeedDrain = true;
+  chronicle.add('note', 'first');
+  t.mock.timers.tick(5000);
+  assert.deepEqual(written, []);
+  chronicle.add('note', 'second');
+  response.writableNeedDrain = false;
+  t.mock.timers.tick(1000);
+  assert.equal(written.length, 1);
+  assert.match(written[0]!, /event: lines\ndata: .*first.*second/);
+  audience.close();
+  chronicle.close();
 });
 
 test('neither a dashboard nor a page that is open keeps a process alive', async () => {

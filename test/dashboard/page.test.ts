@@ -237,6 +237,8 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await page.locator('#stragglers li').first().waitFor();
     await page.locator('#lines li').filter({ hasText: 'xxx' }).waitFor();
     assert.equal(await page.evaluate('document.documentElement.scrollWidth'), PHONE.width);
+    const [inside, outside] = await page.evaluate<[number, number]>('[lines.parentElement.scrollWidth, lines.parentElement.clientWidth]');
+    assert.equal(inside, outside, 'a long word of an event is broken');
     const { checked, poor } = await contrastsOf(page);
     assert.deepEqual(poor, []);
     assert.ok(checked > 60, `${checked} texts were looked at`);
