@@ -64,7 +64,7 @@ async function serve(service: Service, options: DemoOptions, interrupts: Interru
     const result = await watch(service, story, options);
     for (const line of linesOf(result, width)) tell(line);
     const written = await writeJson(options.json, result);
-    if (page !== undefined && options.keep && !story.interrupted) await keep(page, interrupts, tell);
+    if (page !== undefined && options.keep && !story.interrupted) await keep(service, page, interrupts, tell);
     return result.verdict === 'pass' && written ? 0 : EXIT_FAULT;
   } finally {
     await page?.close();
@@ -89,11 +89,13 @@ function introduce({ port }: Service, { workers, rate, seed, sabotage }: DemoOpt
   if (page !== undefined) tell(`live page: ${page.url}`);
   tell(`A shop on http://127.0.0.1:${port}: ${workers} worker threads handle its requests, its sessions live in memory that they share.`);
   tell(`Clients send ${count(rate)} requests a second (seed ${seed}): many come once, some come back, two hammer.`);
+  tell('While they do, two patches come and go. Nothing is restarted, and no request may notice.');
   if (sabotage !== undefined) tell(`sabotage: ${sabotage} is planted on purpose; the verdict has to fail`);
 }
 
-async function keep(page: Dashboard, interrupts: Interrupts, tell: Tell): Promise<void> {
+async function keep(service: Service, page: Dashboard, interrupts: Interrupts, tell: Tell): Promise<void> {
   tell(`The page stays, and so does the service, without clients: ${page.url}   Ctrl-C ends it.`);
+  service.work();
   const alive = setInterval(() => undefined, 60_000);
   await new Promise<void>((resolve) => interrupts.ends('closing', resolve));
   clearInterval(alive);

@@ -46,12 +46,10 @@ export class Service {
   inFlight = 0;
   /** Answers by the code that made them. */
   readonly byCode: Record<Code, number> = { service: 0, 'expire-sessions': 0, 'limit-rate': 0 };
-  /** Sessions that patches have ended because nobody used them. */
-  ended = 0;
   readonly #pool: ReturnType<PatchCoordinator['createPool']>;
   readonly #server: Server;
   readonly #idleMilliseconds: number;
-  readonly #stopping = new AbortController();
+  #stopping = new AbortController();
   #tidying: Promise<void> = Promise.resolve();
   #planted: { readonly fault: RequestFault; readonly taken: () => void } | undefined;
 
@@ -77,7 +75,7 @@ export class Service {
     try {
       await once(service.#server.listen(0, HOST), 'listening');
       await Promise.all(Array.from({ length: options.workers }, () => service.#tidy()));
-      service.#tidying = service.#keepTidying();
+      service.work();
     } catch (error) {
       await service.close();
       throw error;
@@ -94,6 +92,17 @@ export class Service {
     return new Promise((resolve) => {
       this.#planted = { fault, taken: resolve };
     });
+  }
+
+  /** Sessions that have ended so far: only patches end any. */
+  get ended(): number {
+    return this.store.get(null, books)?.sessions ?? 0;
+  }
+
+  /** Housekeeping goes on, until `rest()`. */
+  work(): void {
+    this.#stopping = new AbortController();
+    this.#tidying = this.#keepTidying(this.#stopping.signal);
   }
 
   /** Housekeeping ends; what is in the store stands still then, if no request is under way. */
@@ -154,11 +163,10 @@ export class Service {
 
   async #tidy(): Promise<void> {
     const job: Job = { kind: 'tidy', idleMilliseconds: this.#idleMilliseconds };
-    this.ended += (await this.#pool.run(job)) as number;
+    await this.#pool.run(job);
   }
 
-  async #keepTidying(): Promise<void> {
-    const { signal } = this.#stopping;
+  async #keepTidying(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#tidy();
       await sleep(TIDY_MILLISECONDS, undefined, { signal }).catch(() => undefined);

@@ -38,7 +38,7 @@ export interface Step extends TransitionResult {
 }
 
 /** What the service may be told to run, by number: as the coordinator said, independently of what requests saw. */
-export interface KnownVersion {
+interface KnownVersion {
   readonly version: number;
   readonly code: Code;
 }
@@ -144,7 +144,7 @@ export class Story {
     await this.#sleep(until - performance.now());
     const deadline = until + PHASE_PATIENCE_MILLISECONDS;
     const shown = (): boolean => hasShown({ name, begin, end: this.level() }, this.phases, this.seen);
-    while (!shown() && performance.now() < deadline && this.#goesOn()) await this.#sleep(20);
+    while (!shown() && this.byOthers === 0 && performance.now() < deadline && this.#goesOn()) await this.#sleep(20);
     this.phases.push({ name, begin, end: this.level() });
   }
 

@@ -4,9 +4,9 @@
  */
 import type { ShadowStore } from '../shadow/store.js';
 import { books, session } from './application.js';
-import { hasShown, type Level, type PhaseName } from './course.js';
+import { hasShown, type Level, type PhaseLevels, type PhaseName } from './course.js';
 import type { Service } from './service.js';
-import type { Story } from './story.js';
+import type { Story as WholeStory } from './story.js';
 import type { Report } from './tally.js';
 import { count, megabytes } from './words.js';
 
@@ -20,12 +20,18 @@ export interface Check {
   readonly what: string;
 }
 
+/** What the verdict needs to know of the service and of its story. */
+export type Judged = Pick<Service, 'store' | 'answered' | 'connections'>;
+export type Story = Readonly<Pick<WholeStory, 'versions' | 'collected' | 'patchTypes' | 'error' | 'interrupted' | 'byOthers' | 'seen'>> & {
+  readonly phases: readonly PhaseLevels[];
+};
+
 /** What was to be shown, apart from what must never happen. It is not asked of a run that ended early, or that somebody else has steered. */
 function isWhole(story: Story): boolean {
   return !story.interrupted && story.error === undefined && story.byOthers === 0;
 }
 
-export function judge(service: Service, story: Story, report: Report): Check[] {
+export function judge(service: Judged, story: Story, report: Report): Check[] {
   return [
     answered(report, service, story),
     oneVersion(report, story),
@@ -37,7 +43,7 @@ export function judge(service: Service, story: Story, report: Report): Check[] {
   ];
 }
 
-function answered({ sent, served, refused: limited, failed }: Report, service: Service, story: Story): Check {
+function answered({ sent, served, refused: limited, failed }: Report, service: Judged, story: Story): Check {
   const gotAll = served + limited === service.answered && sent === served + limited + failed;
   const what = `${count(sent)} requests over ${count(service.connections)} connections: ${count(served)} served, ${count(limited)} refused with 429, ${count(failed)} failed`;
   return {
@@ -62,7 +68,7 @@ function oneVersion({ mixed, versions, served, refused: limited }: Report, story
 }
 
 function refused({ wronglyRefused, refused: limited, phases }: Report, story: Story): Check {
-  const missing = isWhole(story) && !hasAllShown(story, ['patch 2']);
+  const missing = isWhole(story) && !haveShown(story, ['patch 2']);
   const where = phases.flatMap(({ refused: some }, i) => (some > 0 ? [story.phases[i]?.name ?? 'the last phase'] : []));
   return {
     rule: 'refused',
@@ -96,24 +102,26 @@ function sessions({ served, opened }: Report, store: ShadowStore): Check {
 }
 
 function memory(story: Story): Check {
-  const end = (name: PhaseName): Level | undefined => story.phases.find((one) => one.name === name)?.end;
-  const first = end('unpatched');
-  const patched = end('patch 1');
+  if (!isWhole(story)) {
+    const why = story.byOthers > 0 ? 'somebody has used the buttons of the page' : 'the run ended early';
+    return { rule: 'memory', ok: true, what: `not judged: ${why}` };
+  }
+  const end = (name: PhaseName): Level => story.phases.find((one) => one.name === name)?.end ?? NOTHING;
   const kept = end('downgrade');
-  if (!isWhole(story) || first === undefined || patched === undefined || kept === undefined)
-    return { rule: 'memory', ok: true, what: 'not judged: the run did not take its whole course' };
   return {
     rule: 'memory',
-    ok: hasAllShown(story, ['unpatched', 'patch 1', 'downgrade', 'disabled']),
+    ok: haveShown(story, ['unpatched', 'patch 1', 'downgrade', 'disabled']),
     what:
-      `climbed to ${count(first.sessions)} sessions without a patch, fell to ${count(patched.sessions)} with the first one, ` +
+      `climbed to ${count(end('unpatched').sessions)} sessions without a patch, fell to ${count(end('patch 1').sessions)} with the first one, ` +
       `and was ${count(kept.sessions)} (${megabytes(kept.bytes)}) before the last one went`,
   };
 }
 
-/** Whether these phases have shown what they are there for. */
-function hasAllShown({ phases, seen }: Story, names: readonly PhaseName[]): boolean {
-  return phases.every((phase, i) => !names.includes(phase.name) || hasShown(phase, phases.slice(0, i), seen));
+const NOTHING: Level = { sessions: 0, bytes: 0, pageBytes: 0 };
+
+/** Whether these phases were there, and have shown what they are there for. */
+function haveShown({ phases, seen }: Story, names: readonly PhaseName[]): boolean {
+  return names.every((name) => phases.some((phase, i) => phase.name === name && hasShown(phase, phases.slice(0, i), seen)));
 }
 
 function collected(store: ShadowStore, story: Story): Check {

@@ -133,20 +133,28 @@ describe('its verdict', { concurrency: true }, () => {
     });
   }
 
-  it('Ctrl-C ends it early, with everything disabled and a verdict for what ran', async () => {
+  it('Ctrl-C ends it early, with everything disabled and collected, and a verdict for what ran', async () => {
     let sent = false;
-    const ended = await demo('--seconds 600 --workers 1 --rate 400 --no-dashboard --json', (line, child) => {
-      if (sent || !line.includes('memory climbs')) return;
+    const ended = await demo('--seconds 8 --workers 1 --rate 400 --no-dashboard --json', (line, child) => {
+      if (sent || !line.includes('enable expire-sessions')) return;
       sent = true;
       child.kill('SIGINT');
     });
     assert.ok(sent);
     assert.equal(ended.code, 0, ended.err);
-    const { verdict, interrupted, phases, requests } = resultIn(ended);
-    assert.deepEqual([verdict, interrupted, phases.length], ['pass', true, 1]);
+    const { verdict, interrupted, phases, requests, transitions, collected } = resultIn(ended);
+    assert.deepEqual([verdict, interrupted, phases.length], ['pass', true, 2]);
     assert.ok(requests > 0);
+    assert.deepEqual(
+      transitions.map(({ patch, kind }) => [patch, kind]),
+      [
+        ['expire-sessions', 'enable'],
+        ['expire-sessions', 'disable'],
+      ],
+    );
+    assert.equal(collected.length, 2);
     assert.match(ended.err, /the last requests are answered; press Ctrl-C again to exit at once/);
-    assert.match(ended.err, /the run was interrupted after 1 of 5 phases/);
+    assert.match(ended.err, /the run was interrupted after 2 of 5 phases/);
   });
 
   it('wrong use ends with exit code 2, one line and nothing run', async () => {
