@@ -42,14 +42,14 @@ export interface Point {
   readonly meters: readonly (number | null)[];
 }
 
-export interface Latency {
+interface Latency {
   readonly p50: number;
   readonly p99: number;
   readonly p999: number;
   readonly max: number;
 }
 
-export interface Bytes {
+interface Bytes {
   readonly reserved: number;
   readonly fixed: number;
   readonly buckets: number;
@@ -73,7 +73,7 @@ export interface Sample {
 }
 
 /** Fields of `store.stats()`. */
-export interface StoreLine {
+interface StoreLine {
   readonly allocated: number;
   readonly freed: number;
   readonly reclaimed: number;

@@ -8,7 +8,7 @@ import { clock, NOTHING } from './format.js';
 import type { History } from './history.js';
 import uPlot from './vendor/uPlot.esm.js';
 
-export interface Series {
+interface Series {
   readonly label: string;
   readonly of: (point: Point) => number | null;
 }
