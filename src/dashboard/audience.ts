@@ -102,8 +102,14 @@ export class Audience {
     return (this.#newest = message('sample', sample) + message('state', state));
   }
 
+  /** Nothing that goes wrong here may end the process that is looked at. */
   #state(): State {
-    return readState(this.#coordinator);
+    try {
+      return readState(this.#coordinator);
+    } catch (error) {
+      const nothing = { version: 0, transition: null, patches: [], pinned: [], workers: [], otherWorkers: 0 };
+      return { at: Date.now(), ...nothing, ended: messageOf(error) };
+    }
   }
 
   #tell(text: string): void {

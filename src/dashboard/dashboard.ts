@@ -40,7 +40,7 @@ export interface PatchChoice {
   readonly options?: TransitionOptions;
 }
 
-export interface Dashboard extends AsyncDisposable {
+export interface Dashboard {
   /** With the token: whoever has it may do all that the page can. */
   readonly url: string;
   readonly port: number;
@@ -48,6 +48,7 @@ export interface Dashboard extends AsyncDisposable {
   note(text: string): void;
   /** Ends every connection and stops listening. What was asked for from the page goes on. */
   close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /**

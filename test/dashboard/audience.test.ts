@@ -233,6 +233,19 @@ test('samples say what the store says, and rates per second', async (t) => {
   assert.ok(used >= 500);
 });
 
+test('samples go on when the coordinator was closed, and whatever it throws ends no process', async (t) => {
+  const { coordinator, view } = await stage(t);
+  const page = await Spectator.open(view.url);
+  await page.next('sample');
+  await coordinator.close();
+  await page.next('sample');
+  t.mock.getter(coordinator, 'workers', () => {
+    throw new Error('no workers');
+  });
+  assert.equal((await page.next('state', ({ ended }) => ended !== null)).ended, 'no workers');
+  page.close();
+});
+
 test('a page is told when the store is gone', async (t) => {
   const store = ShadowStore.create({ maxBytes: 2 ** 24 });
   const view = await dashboard(new PatchCoordinator(store));

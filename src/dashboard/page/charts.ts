@@ -135,14 +135,14 @@ export class Charts {
   #meterCharts(): ChartOptions[] {
     const groups = new Map<string, { readonly unit: string; readonly members: number[] }>();
     this.#meters.forEach(({ kind, unit }, index) => {
-      const name = kind === 'rate' ? `${unit || 'events'} per second` : unit || 'level';
+      const name = kind === 'rate' ? `: ${unit || 'events'} per second` : unit && `: ${unit}`;
       const group = groups.get(name) ?? { unit: kind === 'rate' ? `${unit}/s` : unit, members: [] };
       groups.set(name, group);
       group.members.push(index);
     });
     return [...groups].map(([name, { unit, members }], place) => ({
       id: `chart-meters-${place}`,
-      title: `Application: ${name}`,
+      title: `Application${name}`,
       format: (value) => `${short(value)} ${unit}`.trim(),
       axis: short,
       series: members.map((index) => ({ label: this.#meters[index]?.name ?? '', of: ({ meters }) => meters[index] ?? null })),
