@@ -33,10 +33,10 @@ export function settleCounters(memory: Memory, thread: Thread): void {
   releaseNoted(thread, Layout.TYPE_LOCK);
 }
 
-/** Entries that a thread has inserted less those it has removed, of all types. */
+/** Entries that a thread has inserted less those it has removed, of all types; modulo 2^32, see `createdCount()`. */
 export function countedByType(memory: Memory, slot: ThreadSlot): number {
   const counters = memory.counters + slot * Layout.COUNTER_WORDS_PER_THREAD;
   let count = 0;
   for (let type = 0; type < Layout.TYPE_SLOTS; type++) count += memory.words[counters + type]!;
-  return count;
+  return count | 0;
 }

@@ -125,20 +125,23 @@ export function newerThan(memory: Memory, slot: TypeSlot): TypeSlot {
   return 0;
 }
 
-/** Variables created in a slot minus those freed from it: those that were migrated from here count, those that were migrated to here do not. */
+/**
+ * Variables created in a slot minus those freed from it: those that were migrated from here count, those that were migrated to here do not. Modulo 2^32: where one
+ * thread creates and another frees, the count of each goes on for ever, and only the sum stays within what there is room for.
+ */
 export function createdCount(memory: Memory, slot: TypeSlot): number {
   const { words } = memory;
   let count = words[typeAddress(memory, slot) + Layout.TYPE_LIVE_BASE]!;
   const high = threadHigh(memory);
   for (let thread = 0; thread < high; thread++) count += words[memory.counters + thread * Layout.COUNTER_WORDS_PER_THREAD + slot]!;
-  return count;
+  return count | 0;
 }
 
 /** `createdCount()` of every slot. Thread by thread, as the counters lie in memory: with many threads and types that is several times as fast. */
-export function createdCounts(memory: Memory): Float64Array {
+export function createdCounts(memory: Memory): Int32Array {
   const { words, counters } = memory;
   const slots = typeHigh(memory);
-  const counts = Float64Array.from({ length: slots }, (_, slot) => words[typeAddress(memory, slot) + Layout.TYPE_LIVE_BASE]!);
+  const counts = Int32Array.from({ length: slots }, (_, slot) => words[typeAddress(memory, slot) + Layout.TYPE_LIVE_BASE]!);
   const high = threadHigh(memory);
   for (let thread = 0; thread < high; thread++) {
     const first = counters + thread * Layout.COUNTER_WORDS_PER_THREAD;
@@ -150,5 +153,5 @@ export function createdCounts(memory: Memory): Float64Array {
 /** Variables that stand in a slot. After a death in the middle of a migration it may be too high, never too low. */
 export function standingCount(memory: Memory, slot: TypeSlot): number {
   const address = typeAddress(memory, slot);
-  return createdCount(memory, slot) - memory.words[address + Layout.TYPE_MIGRATED]! - memory.words[address + Layout.TYPE_HANDED]!;
+  return (createdCount(memory, slot) - memory.words[address + Layout.TYPE_MIGRATED]! - memory.words[address + Layout.TYPE_HANDED]!) | 0;
 }

@@ -70,7 +70,7 @@ export interface StoreStats {
   readonly pages: { readonly total: number; readonly buckets: number; readonly blocks: number; readonly free: number };
   readonly growth: { readonly buckets: number; readonly entries: number; readonly splits: number };
   readonly retired: number;
-  /** Totals since the store was created, threads that left included. */
+  /** Totals since the store was created, threads that left included. They are counted modulo 2^32, as those of each thread: take differences. */
   readonly allocated: number;
   readonly freed: number;
   readonly reclaimed: number;
@@ -88,11 +88,9 @@ export function storeStats(variables: Variables): StoreStats {
   const { memory } = variables;
   const { words } = memory;
   const threads = threadStats(memory);
-  const sum = (of: (thread: ThreadStats) => number, counter = -1): number =>
-    threads.reduce(
-      (total, thread) => total + of(thread),
-      counter < 0 ? 0 : words[Layout.DEPARTED_COUNTERS + counter - Layout.THREAD_LOCK_WAITS]!,
-    );
+  const sum = (of: (thread: ThreadStats) => number): number => threads.reduce((total, thread) => total + of(thread), 0);
+  const total = (of: (thread: ThreadStats) => number, counter: number): number =>
+    (sum(of) + words[Layout.DEPARTED_COUNTERS + counter - Layout.THREAD_LOCK_WAITS]!) >>> 0;
   const types = typeStats(memory);
   const buckets = words[Layout.BUCKET_COUNT]!;
   const pages = countPages(memory);
@@ -109,15 +107,15 @@ export function storeStats(variables: Variables): StoreStats {
       free: pages.free * Layout.PAGE_BYTES,
     },
     pages: { total: memory.pages, buckets: words[Layout.BUCKET_PAGE_LIMIT]!, blocks: pages.lines + pages.blocks, free: pages.free },
-    growth: { buckets, entries: words[Layout.ENTRY_COUNT]!, splits: sum((thread) => thread.splits, Layout.THREAD_SPLITS) },
+    growth: { buckets, entries: words[Layout.ENTRY_COUNT]!, splits: total((thread) => thread.splits, Layout.THREAD_SPLITS) },
     retired: sum((thread) => thread.retired) + retiredCount(words, Layout.ORPHANS),
-    allocated: sum((thread) => thread.allocated, Layout.THREAD_ALLOCATED),
-    freed: sum((thread) => thread.freed, Layout.THREAD_FREED),
-    reclaimed: sum((thread) => thread.reclaimed, Layout.THREAD_RECLAIMED),
-    lockWaits: sum((thread) => thread.lockWaits, Layout.THREAD_LOCK_WAITS),
-    unregisteredLookups: sum((thread) => thread.unregisteredLookups, Layout.THREAD_UNREGISTERED),
+    allocated: total((thread) => thread.allocated, Layout.THREAD_ALLOCATED),
+    freed: total((thread) => thread.freed, Layout.THREAD_FREED),
+    reclaimed: total((thread) => thread.reclaimed, Layout.THREAD_RECLAIMED),
+    lockWaits: total((thread) => thread.lockWaits, Layout.THREAD_LOCK_WAITS),
+    unregisteredLookups: total((thread) => thread.unregisteredLookups, Layout.THREAD_UNREGISTERED),
     recoveredThreads: words[Layout.RECOVERED_THREADS]!,
-    graceEpoch: words[Layout.GRACE_EPOCH]!,
+    graceEpoch: words[Layout.GRACE_EPOCH]! >>> 0,
     memoryPressure: words[Layout.MEMORY_PRESSURE] !== 0,
     threads,
   };
@@ -165,14 +163,14 @@ function threadStats(memory: Memory): ThreadStats[] {
       osThreadId: osThreadOf(words, address),
       inside: entered !== 0,
       epochsBehind: entered === 0 ? 0 : ((words[Layout.GRACE_EPOCH]! - entered) | 0) / 2,
-      allocated: words[address + Layout.THREAD_ALLOCATED]!,
-      freed: words[address + Layout.THREAD_FREED]!,
-      reclaimed: words[address + Layout.THREAD_RECLAIMED]!,
+      allocated: words[address + Layout.THREAD_ALLOCATED]! >>> 0,
+      freed: words[address + Layout.THREAD_FREED]! >>> 0,
+      reclaimed: words[address + Layout.THREAD_RECLAIMED]! >>> 0,
       retired: retiredCount(words, address + Layout.THREAD_RETIRED),
       cached,
-      lockWaits: words[address + Layout.THREAD_LOCK_WAITS]!,
-      unregisteredLookups: words[address + Layout.THREAD_UNREGISTERED]!,
-      splits: words[address + Layout.THREAD_SPLITS]!,
+      lockWaits: words[address + Layout.THREAD_LOCK_WAITS]! >>> 0,
+      unregisteredLookups: words[address + Layout.THREAD_UNREGISTERED]! >>> 0,
+      splits: words[address + Layout.THREAD_SPLITS]! >>> 0,
     });
   }
   return threads;

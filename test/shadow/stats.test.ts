@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { Layout } from '../../src/memory/layout.js';
+import { threadSlotAddress } from '../../src/memory/threads.js';
+import { typeHigh } from '../../src/shadow/slots.js';
 import { ShadowStore } from '../../src/shadow/store.js';
 import { defineShadowType } from '../../src/shadow/type.js';
+import { directory } from '../recovery/fixtures/files.js';
 import { catchWarnings, MEBIBYTE, open } from './fixtures/setup.js';
 
 const type = defineShadowType({ id: 2 ** 31 + 5, fields: { value: 'u32' } });
@@ -68,6 +72,43 @@ test('allocated, freed and reclaimed are counted, per thread and in all', () => 
   stats = store.stats();
   assert.deepEqual([stats.reclaimed, stats.retired], [30, 0]);
   assert.equal(stats.threads[1]!.cached, 30);
+});
+
+test('what one thread creates and others free is counted right, however often', async (t) => {
+  const store = open(type);
+  const [other, third] = [ShadowStore.attach(store.handle), ShadowStore.attach(store.handle)];
+  for (let object = 0; object < 100; object++) store.alloc(object, type);
+  for (let object = 0; object < 30; object++) other.free(object, type);
+  const { memory, words } = store.internals;
+  const slot = typeHigh(memory) - 1;
+  // As after 2^31 more variables, of which each of the others freed half.
+  for (const [thread, created] of [2 ** 31, -(2 ** 30), -(2 ** 30)].entries()) {
+    const address = threadSlotAddress(memory, thread);
+    const counter = memory.counters + thread * Layout.COUNTER_WORDS_PER_THREAD + slot;
+    for (const word of [counter, address + Layout.THREAD_ENTRIES_ADDED]) words[word]! += created;
+    words[address + (created > 0 ? Layout.THREAD_ALLOCATED : Layout.THREAD_FREED)]! += Math.abs(created);
+  }
+  const requireOrder = (whose: ShadowStore): void => {
+    const { types, live, allocated, freed } = whose.stats();
+    assert.deepEqual([types[0]!.live, live, allocated, freed], [70, 70, 2 ** 31 + 100, 2 ** 31 + 30]);
+    assert.deepEqual(whose.check().violations, []);
+  };
+  requireOrder(store);
+  assert.deepEqual(
+    store.stats().threads.map(({ allocated, freed }) => [allocated, freed]),
+    [
+      [2 ** 31 + 100, 0],
+      [0, 2 ** 30 + 30],
+      [0, 2 ** 30],
+    ],
+  );
+  const file = join(directory(t), 'snapshot');
+  assert.equal((await store.snapshot(file)).variables, 70);
+  requireOrder(ShadowStore.restore(file, { types: [type] }));
+  other[Symbol.dispose]();
+  requireOrder(store);
+  third[Symbol.dispose]();
+  requireOrder(store);
 });
 
 test('a thread is inside from its first operation to its safepoint, and falls behind as epochs begin', () => {
