@@ -263,6 +263,7 @@ export class Coordinator extends CoordinatorEmitter {
     this.#threads.interrupt();
     await this.#mutex.waitForUnlock();
     await this.#threads.close();
+    for (const told of this.$onClosed) told();
     await this.#operations.drained();
   }
 

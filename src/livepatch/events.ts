@@ -1,7 +1,7 @@
 /**
  * Owns the events of a coordinator and their delivery: to listeners, and to `node:diagnostics_channel` as `umbra:<event>`, but for
  * `recovered`, which whoever recovers publishes, with or without a coordinator. A listener that
- * throws must not stop a transition half-way: its error surfaces as an uncaught exception of its own. Touches no shared memory. Imports
+ * throws must not stop a transition half-way, nor keep others from the event: its error surfaces as an uncaught exception of its own. Touches no shared memory. Imports
  * channels, errors and the types of what the events carry.
  */
 import { EventEmitter } from 'node:events';
@@ -115,14 +115,19 @@ export type Announce = <K extends keyof CoordinatorEvents>(name: K, event: Coord
 export class CoordinatorEmitter extends EventEmitter<CoordinatorEvents> {
   /** @internal Warnings so far: a listener that counted them would keep them from the process. */
   $warnings = 0;
+  /** @internal Called when the coordinator has closed: what was pending then ends without an event. */
+  readonly $onClosed = new Set<() => void>();
   protected readonly announce: Announce = (name, event) => {
     publish(name, event);
-    try {
-      (this as EventEmitter).emit(name, event);
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
+    // One by one, since emit() would keep the event from those behind a listener that throws.
+    for (const listener of (this as EventEmitter).rawListeners(name)) {
+      try {
+        Reflect.apply(listener, this, [event]);
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
     }
   };
 

@@ -42,13 +42,13 @@ export function waitBegins(): number {
   return CHANNELS['lock-wait'].hasSubscribers ? performance.now() : -1;
 }
 
-/** A wait is over that began at `since`, not −1. `owner`: what the lock word named last. */
+/** A wait is over that began at `since`, not −1. `owner`: what the lock word named last, not 0: then there was nobody to wait for. */
 export function waitEnds(thread: Thread, lock: LockKind, owner: number, since: number): void {
   const milliseconds = performance.now() - since;
   if (milliseconds < least || !CHANNELS['lock-wait'].hasSubscribers) return;
-  const slot = Math.max(owner - 1, 0);
+  const slot = owner - 1;
   const ownerThreadId = thread.words[thread.memory.threads + slot * Layout.THREAD_WORDS + Layout.THREAD_NODE_ID]!;
-  const message: LockWait = { lock, milliseconds, slot: thread.slot, owner: owner - 1, ownerThreadId };
+  const message: LockWait = { lock, milliseconds, slot: thread.slot, owner: slot, ownerThreadId };
   publishLater(CHANNELS['lock-wait'], message); // the lock is held now, and others may be
 }
 

@@ -83,7 +83,7 @@ function acquireSlowly(thread: Thread, lock: WordAddress): void {
     // Whoever has slept takes the lock with the waiters bit set: others may sleep still, and only the bit remembers them.
     const seen = Atomics.compareExchange(words, lock, 0, owner | WAITERS);
     if (seen === 0) {
-      if (since >= 0) waitEnds(thread, lockKind(thread, lock), holder, since);
+      if (since >= 0 && holder !== 0) waitEnds(thread, lockKind(thread, lock), holder, since);
       return;
     }
     holder = lockOwner(seen);
@@ -118,7 +118,7 @@ export function acquireVariable(thread: Thread, block: WordAddress): void {
     seen = Atomics.load(words, lock);
     if ((seen & OWNER_MASK) === 0) {
       if (Atomics.compareExchange(words, lock, seen, seen | owner | WAITERS) !== seen) continue;
-      if (since >= 0) waitEnds(thread, 'variable', holder, since);
+      if (since >= 0 && holder !== 0) waitEnds(thread, 'variable', holder, since);
       return;
     }
     holder = seen & OWNER_MASK;

@@ -87,6 +87,11 @@ function watch(coordinator: Coordinator, meter: Meter, options: OpenTelemetryOpt
     description: 'How long transitions took, loading included.',
   });
   let span: Span | undefined;
+  /** Of a transition whose end nobody will see. */
+  const abandon = (): void => {
+    span?.setAttribute('umbra.outcome', 'abandoned').end();
+    span = undefined;
+  };
   const unwatch = watchTransitions(coordinator, {
     onEvent: (event) => {
       span ??= begin(tracer, event, attributes);
@@ -98,10 +103,11 @@ function watch(coordinator: Coordinator, meter: Meter, options: OpenTelemetryOpt
       finish(span!, event, outcome);
       span = undefined;
     },
+    onClosed: abandon,
   });
   return () => {
     unwatch();
-    span?.end();
+    abandon();
   };
 }
 

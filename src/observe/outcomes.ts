@@ -11,11 +11,14 @@ export type TransitionOutcome = 'complete' | 'reversed' | 'forced' | 'failed';
 interface TransitionListener {
   readonly onEvent?: (event: TransitionEvent) => void;
   readonly onEnd: (event: TransitionEvent, outcome: TransitionOutcome) => void;
+  /** The coordinator was closed: a transition that was pending ends no more, and no other one begins. */
+  readonly onClosed?: () => void;
 }
 
 /** @returns what ends listening */
-export function watchTransitions(coordinator: Coordinator, { onEvent, onEnd }: TransitionListener): () => void {
-  let [reversed, forced] = [false, false];
+export function watchTransitions(coordinator: Coordinator, { onEvent, onEnd, onClosed }: TransitionListener): () => void {
+  // Of a coordinator that took over, a transition may be pending before anybody can listen.
+  let [reversed, forced] = [coordinator.transition?.reversed ?? false, false];
   const listener = (event: TransitionEvent): void => {
     onEvent?.(event);
     if (event.phase === 'reverse') reversed = !reversed;
@@ -26,7 +29,9 @@ export function watchTransitions(coordinator: Coordinator, { onEvent, onEnd }: T
     onEnd(event, outcome);
   };
   coordinator.on('transition', listener);
+  if (onClosed !== undefined) coordinator.$onClosed.add(onClosed);
   return () => {
     coordinator.off('transition', listener);
+    if (onClosed !== undefined) coordinator.$onClosed.delete(onClosed);
   };
 }

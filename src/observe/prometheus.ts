@@ -37,6 +37,8 @@ const TRANSITION_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 /** Octaves of a microsecond at which the buckets of tasks end: 8 µs to 34 s. */
 const TASK_OCTAVES = Array.from({ length: 23 }, (_, i) => i + 3);
 const OPTIONS = new Set(['registry', 'prefix', 'labels', 'tasks']);
+/** Labels that some metric has for its own values. */
+const OWN_LABELS = ['kind', 'outcome', 'le', ...INSTRUMENTS.flatMap(({ attribute }) => attribute ?? [])];
 
 const families = new WeakMap<Registry, Map<string, Family>>();
 
@@ -51,7 +53,7 @@ export function collectMetrics(of: ShadowStore | Coordinator, options: Prometheu
   const ofRegistry = families.get(registry) ?? new Map<string, Family>();
   families.set(registry, ofRegistry);
   const known = ofRegistry.get(prefix);
-  const family = known ?? new Family(registry, prefix, Object.keys(labels));
+  const family = known?.isForgotten === false ? known : new Family(registry, prefix, Object.keys(labels));
   const subject = new Subject(of, 'collectMetrics()', tasks);
   let end: () => void;
   try {
@@ -63,7 +65,7 @@ export function collectMetrics(of: ShadowStore | Coordinator, options: Prometheu
   ofRegistry.set(prefix, family);
   return () => {
     end();
-    if (family.isEmpty) ofRegistry.delete(prefix);
+    if (family.isEmpty && ofRegistry.get(prefix) === family) ofRegistry.delete(prefix);
   };
 }
 
@@ -73,7 +75,8 @@ class Family {
   readonly #labelNames: readonly string[];
   readonly #prefix: string;
   readonly #sources = new Map<string, Source>();
-  readonly #names: string[] = [];
+  /** By their names in the registry. */
+  readonly #metrics = new Map<string, Metric>();
   #transitions: { readonly total: Counter; readonly seconds: Histogram } | undefined;
 
   constructor(registry: Registry, prefix: string, labelNames: readonly string[]) {
@@ -84,6 +87,11 @@ class Family {
 
   get isEmpty(): boolean {
     return this.#sources.size === 0;
+  }
+
+  /** Whether somebody has emptied the registry, which nobody is told. */
+  get isForgotten(): boolean {
+    return [...this.#metrics].some(([name, metric]) => this.#registry.getSingleMetric(name) !== metric);
   }
 
   /** @throws ERR_SHADOW_OPTION, and what prom-client throws */
@@ -101,7 +109,7 @@ class Family {
         `the registry tells of a store with labels ${JSON.stringify(labels)} already; give this one another \`store\``,
       );
     try {
-      if (this.#names.length === 0) this.#create();
+      if (this.#metrics.size === 0) this.#create();
     } catch (error) {
       this.#remove();
       throw error;
@@ -121,9 +129,11 @@ class Family {
     // The histogram of tasks has a count and a sum of its own.
     for (const instrument of INSTRUMENTS) if (instrument.name !== 'tasks.ended' && instrument.name !== 'tasks.time') this.#add(instrument);
     const config = { labelNames: [...this.#labelNames, 'kind', 'outcome'], registers: [this.#registry] };
-    const total = new Counter({ ...config, name: this.#name('transitions_total'), help: 'Transitions that ended, by kind and outcome.' });
-    const name = this.#name('transition_duration_seconds');
-    const seconds = new Histogram({ ...config, name, help: 'How long transitions took, loading included.', buckets: TRANSITION_SECONDS });
+    const help = 'Transitions that ended, by kind and outcome.';
+    const total = this.#own('transitions_total', (name) => new Counter({ ...config, name, help }));
+    const seconds = this.#own('transition_duration_seconds', (name) => {
+      return new Histogram({ ...config, name, help: 'How long transitions took, loading included.', buckets: TRANSITION_SECONDS });
+    });
     this.#transitions = { total, seconds };
     this.#addTasks();
   }
@@ -131,7 +141,7 @@ class Family {
   #add(instrument: Instrument): void {
     const { help, attribute, kind } = instrument;
     const labelNames = attribute === undefined ? this.#labelNames : [...this.#labelNames, attribute];
-    const config = { name: this.#name(prometheusName(instrument)), help, labelNames: [...labelNames], registers: [this.#registry] };
+    const config = { help, labelNames: [...labelNames], registers: [this.#registry] };
     const collect = (metric: Counter | Gauge): void => {
       // Made anew at each scrape, from totals that only grow: a counter of prom-client cannot be set, and nothing runs between this and the scrape's reading of it.
       metric.reset();
@@ -142,36 +152,33 @@ class Family {
         }
       }
     };
-    if (kind === 'counter') {
-      const counter: Counter = new Counter({
+    this.#own(prometheusName(instrument), (name) => {
+      const metric: Counter | Gauge = new (kind === 'counter' ? Counter : Gauge)({
         ...config,
+        name,
         collect: () => {
-          collect(counter);
+          collect(metric);
         },
       });
-    } else {
-      const gauge: Gauge = new Gauge({
-        ...config,
-        collect: () => {
-          collect(gauge);
-        },
-      });
-    }
+      return metric;
+    });
   }
 
   /** The histogram of tasks is the threads' own: prom-client's would have to be told of each task. A registry takes whatever can be asked for its values. */
   #addTasks(): void {
-    const name = this.#name('task_duration_seconds');
     const help = 'How long tasks took, waiting for their turn to switch not included.';
-    const metric = {
-      name,
-      help,
-      type: 'histogram',
-      aggregator: 'sum',
-      reset: () => undefined,
-      get: () => Promise.resolve({ name, help, type: 'histogram', aggregator: 'sum', values: this.#taskValues(name) }),
-    };
-    this.#registry.registerMetric(metric as unknown as Metric);
+    this.#own('task_duration_seconds', (name) => {
+      const metric = {
+        name,
+        help,
+        type: 'histogram',
+        aggregator: 'sum',
+        reset: () => undefined,
+        get: () => Promise.resolve({ name, help, type: 'histogram', aggregator: 'sum', values: this.#taskValues(name) }),
+      } as unknown as Metric;
+      this.#registry.registerMetric(metric);
+      return metric;
+    });
   }
 
   #taskValues(name: string): object[] {
@@ -202,14 +209,17 @@ class Family {
   }
 
   #remove(): void {
-    for (const name of this.#names.splice(0)) this.#registry.removeSingleMetric(name);
+    for (const [name, metric] of this.#metrics)
+      if (this.#registry.getSingleMetric(name) === metric) this.#registry.removeSingleMetric(name);
+    this.#metrics.clear();
     this.#transitions = undefined;
   }
 
-  #name(name: string): string {
-    const full = this.#prefix + name;
-    if (this.#registry.getSingleMetric(full) === undefined) this.#names.push(full); // another's is not ours to remove
-    return full;
+  /** Makes a metric, which registers itself, and keeps it as ours to remove. */
+  #own<M extends Metric>(name: string, create: (name: string) => M): M {
+    const metric = create(this.#prefix + name);
+    this.#metrics.set(this.#prefix + name, metric);
+    return metric;
   }
 }
 
@@ -232,5 +242,11 @@ function check(options: PrometheusOptions): PrometheusOptions {
     typeof labels === 'object' && (labels as unknown) !== null && Object.values(labels).every((value) => typeof value === 'string');
   if (!isText)
     throw new ShadowError('ERR_SHADOW_OPTION', `labels is ${describe(labels)}; give an object of strings, such as { store: 'sessions' }`);
+  const own = Object.keys(labels).find((name) => OWN_LABELS.includes(name));
+  if (own !== undefined)
+    throw new ShadowError(
+      'ERR_SHADOW_OPTION',
+      `the label ${own} is one that some metrics have for values of their own; give it another name`,
+    );
   return options;
 }

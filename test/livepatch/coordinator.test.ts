@@ -195,7 +195,7 @@ for (const callback of ['postPatch', 'preUnpatch', 'postUnpatch']) {
   });
 }
 
-test('a listener that throws does not stop a transition', async (t) => {
+test('a listener that throws does not stop a transition, nor keep the event from others', async (t) => {
   const { coordinator } = coordinate(t);
   const runners = process.rawListeners('uncaughtException') as NodeJS.UncaughtExceptionListener[];
   process.removeAllListeners('uncaughtException');
@@ -206,7 +206,10 @@ test('a listener that throws does not stop a transition', async (t) => {
   coordinator.once('transition', () => {
     throw new Error('listener failed');
   });
+  const heard: string[] = [];
+  coordinator.on('transition', ({ phase }) => heard.push(phase));
   await coordinator.enable(patch('name=a'));
+  assert.equal(heard[0], 'load');
   assert.match(String(await uncaught), /listener failed/);
 });
 

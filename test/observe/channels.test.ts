@@ -15,6 +15,7 @@ import {
 } from '../../src/index.js';
 import { CoordinatorEmitter, type Announce, type CoordinatorEvents } from '../../src/livepatch/events.js';
 import { Layout } from '../../src/memory/layout.js';
+import { acquire, release } from '../../src/memory/lock.js';
 import { TOLD_MILLISECONDS, waitEnds } from '../../src/memory/lock-waits.js';
 import { coded, until } from '../livepatch/fixtures/setup.js';
 import { cargo, hatch } from './fixtures/cargo.js';
@@ -172,6 +173,22 @@ test('a wait for a lock is told in the thread that waited, to those who asked fo
   const idle = (await ask({ wait: 'variable', ...order })) as WaitsHeard;
   assert.deepEqual([idle.observed, idle.subscribed, idle.clock], [[[], [], []], [], 0], 'who does not wait reads no clock');
   assert.equal(store.get(1, cargo)!.weight, 4, 'the subscribers used the store');
+});
+
+test('who finds the lock free in the end has waited for nobody', async (t) => {
+  const { thread, words } = createStore(t).internals;
+  const heard: unknown[] = [];
+  t.after(observe('lock-wait', (message) => heard.push(message), { overMilliseconds: 0 }));
+  const lock = Layout.SPACE_LOCK;
+  words[lock] = thread.owner + 1;
+  t.mock.method(performance, 'now', () => {
+    words[lock] = 0; // whoever held it gives it back as this thread looks at the clock, and before it sleeps
+    return 0;
+  });
+  acquire(thread, lock);
+  release(thread, lock);
+  await Promise.resolve();
+  assert.deepEqual(heard, []);
 });
 
 test('a wait that is shorter than anybody wants to hear of is not told', async (t) => {

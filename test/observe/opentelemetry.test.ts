@@ -140,6 +140,50 @@ test('a transition is a span with what happened to it, in order, and failed ones
   assert.equal(store.internals.words[Layout.TASK_OBSERVERS], 0);
 });
 
+test('a transition that was turned round before anybody looked is told as reversed', async (t) => {
+  const coordinator = createStore(t).coordinate();
+  const pool = createPool(coordinator, { minThreads: 2, maxThreads: 2 });
+  const [first, second] = [hold(), hold()];
+  const old = pool.run({ flags: first.flags });
+  await until('the old task', () => first.started() === 1);
+  const touch = { objects: { sessions: { functions: ['touch'] } } };
+  const enabling = assert.rejects(coordinator.enable(declared({ name: 'one', ...touch })), coded('ERR_PATCH_REVERSED'));
+  await until('the other thread', () => coordinator.workers.filter(({ patchState }) => patchState === 1).length === 1);
+  const patched = pool.run({ flags: second.flags }); // holds up the way back
+  await until('the patched task', () => second.started() === 1);
+  const reversing = coordinator.reverse();
+  await until('the reversal', () => coordinator.transition?.reversed === true);
+  const tracer = new KeepingTracer();
+  t.after(observeMetrics(coordinator, { tracer }));
+  first.release();
+  second.release();
+  await Promise.all([old, patched, enabling, reversing]);
+  assert.deepEqual(
+    tracer.spans.map(({ attributes, ended }) => [attributes['umbra.outcome'], ended]),
+    [['reversed', 1]],
+  );
+});
+
+test('a span ends with the coordinator that is closed meanwhile, and once', async (t) => {
+  const coordinator = createStore(t).coordinate();
+  const tracer = new KeepingTracer();
+  const end = observeMetrics(coordinator, { tracer });
+  const pool = createPool(coordinator, { minThreads: 1, maxThreads: 1 });
+  const held = hold();
+  const task = assert.rejects(pool.run({ flags: held.flags }));
+  await until('the task', () => held.started() === 1);
+  const touch = { objects: { sessions: { functions: ['touch'] } } };
+  const enabling = assert.rejects(coordinator.enable(declared({ name: 'one', ...touch })), coded('ERR_PATCH_CLOSED'));
+  await until('the straggler', () => coordinator.stragglers().length === 1);
+  await coordinator.close();
+  await Promise.all([task, enabling]);
+  const ends = (): unknown => tracer.spans.map(({ attributes, ended }) => [attributes['umbra.outcome'], ended]);
+  assert.deepEqual(ends(), [['abandoned', 1]]);
+  end();
+  end();
+  assert.deepEqual(ends(), [['abandoned', 1]]);
+});
+
 test('tasks are counted and timed if that is asked for', async (t) => {
   const { store } = createStore(t);
   const { provider, collect } = provide(t);

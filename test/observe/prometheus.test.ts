@@ -158,6 +158,25 @@ test('a name that somebody else has is refused, and nothing of ours stays', (t) 
   assert.throws(() => collectMetrics({} as never), coded('ERR_SHADOW_OPTION', /collectMetrics/));
 });
 
+test('a registry that was emptied is filled anew, and what was there before takes nothing from it', async (t) => {
+  const store = createStore(t);
+  const registry = new Registry();
+  const { end } = collect(t, store, { registry });
+  registry.clear();
+  collect(t, store, { registry });
+  assert.equal((await scrape(registry)).samples.get(`umbra_threads_attached{${WHOSE}}`), 1);
+  end();
+  assert.equal((await scrape(registry)).samples.get(`umbra_threads_attached{${WHOSE}}`), 1);
+  collect(t, store, { registry, labels: { store: 'again' } });
+  assert.equal((await scrape(registry)).samples.get('umbra_threads_attached{store="again"}'), 1);
+});
+
+test('a label that some metrics have for values of their own is refused', (t) => {
+  const store = createStore(t);
+  for (const label of ['type', 'use', 'kind', 'outcome', 'le'])
+    assert.throws(() => collectMetrics(store, { registry: new Registry(), labels: { [label]: 'x' } }), coded('ERR_SHADOW_OPTION', /label/));
+});
+
 test('tasks are told as a histogram, of all threads, and only if they are asked for', async (t) => {
   const store = createStore(t);
   const { registry, end } = collect(t, store, { tasks: true });
