@@ -37,7 +37,7 @@ export const TINY: Tuning = {
     MAX_CLASSES: 4,
     THREAD_DESTROYING_WORDS: 4,
     TASK_ENTRIES: 2,
-    ACTIVATION_COUNTERS: 8,
+    ACTIVATION_COUNTERS: 9, // so that THREAD_TASK_TIME lies where a number of 8 bytes may
     HISTOGRAM_BUCKETS: 2,
   },
   texts: [
