@@ -87,7 +87,8 @@ test('objects made after the restoration get handles that no restored variable h
 test('each variable is in the snapshot as one update() left it, while workers go on changing all of them', async (t) => {
   const seed = seeded(t);
   const file = join(directory(t), 'store.snapshot');
-  const store = ShadowStore.create({ maxBytes: 4 * MEBIBYTE, maxThreads: 4, types: [balanced] });
+  // Room for what one worker frees while the system lets the other one rest inside its grace epoch.
+  const store = ShadowStore.create({ maxBytes: 64 * MEBIBYTE, maxThreads: 4, types: [balanced] });
   const objects = 60;
   for (let object = 0; object < objects; object++) store.alloc(object, balanced);
   const flags = new Int32Array(new SharedArrayBuffer(12));
