@@ -6,7 +6,9 @@ import { PatchCoordinator, ShadowStore, TaskMeter } from '../../src/index.js';
 import { bucketEnd, histogramBucket, TaskTable } from '../../src/livepatch/tasks.js';
 import { Layout } from '../../src/memory/layout.js';
 import { threadSlotAddress, threadState } from '../../src/memory/threads.js';
+import { quantile } from '../../src/observe/task-totals.js';
 import { attach, task } from '../../src/worker.js';
+import { Random, seedOf } from '../concurrency/random.js';
 import { coded } from '../livepatch/fixtures/setup.js';
 import { signal } from '../livepatch/fixtures/signal.js';
 import { hire } from './fixtures/crew.js';
@@ -178,4 +180,21 @@ test('each length of a task has one bucket, in order, and falls below its end', 
     last = bucket;
   }
   assert.equal(last, Layout.HISTOGRAM_BUCKETS - 1);
+});
+
+test('a quantile lies in the step of the histogram that holds the task of that rank', (t) => {
+  const random = new Random(seedOf(t));
+  for (const count of [1, 2, 3, 10, 999, 1000, 5000]) {
+    const buckets = new Int32Array(Layout.HISTOGRAM_BUCKETS);
+    const lengths = Array.from({ length: count }, () => 2 ** ((random.next() / 2 ** 32) * 36 - 1) / 1000);
+    for (const length of lengths) buckets[histogramBucket(length)]!++;
+    lengths.sort((a, b) => a - b);
+    for (const share of [0.001, 0.5, 0.99, 0.999, 1]) {
+      const bucket = histogramBucket(lengths[Math.max(Math.ceil(share * count - 1e-9), 1) - 1]!);
+      const told = quantile({ begun: 0, buckets, milliseconds: 0 }, count, share);
+      const begin = bucket === 0 ? 0 : bucketEnd(bucket - 1);
+      const end = bucketEnd(bucket) === Infinity ? begin : bucketEnd(bucket);
+      assert.ok(told >= begin && told <= end, `${share} of ${count} tasks: ${told} ms is not in ${begin}…${end} ms`);
+    }
+  }
 });
