@@ -9,7 +9,7 @@ import type { AgentStatus } from './roster.js';
 
 /** A task in flight that a thread has to end before it can switch. Plain JSON. */
 export interface StragglerTask {
-  /** Counts the tasks of the thread. */
+  /** Counts the tasks of the thread, and of those that had its slot before; modulo 2^32. */
   readonly serial: number;
   readonly name: string;
   /** Since it was admitted. */
@@ -68,13 +68,13 @@ export class Observer {
     const tasks: StragglerTask[] = [];
     for (let index = 0; index < Layout.TASK_ENTRIES; index++) {
       const entry = slot + Layout.THREAD_TASK_TABLE + index * Layout.TASK_WORDS;
-      const serial = words[entry + Layout.TASK_SERIAL]!;
+      const serial = words[entry + Layout.TASK_SERIAL]! >>> 0;
       if (serial === 0) continue;
       const started = words[entry + Layout.TASK_STARTED]!;
       const name = names?.tasks[words[entry + Layout.TASK_KIND]!] ?? 'task';
       tasks.push({ serial, name, milliseconds: ((Date.now() | 0) - started) >>> 0 });
     }
-    return tasks.sort((a, b) => a.serial - b.serial);
+    return tasks.sort((a, b) => (a.serial - b.serial) | 0); // they wrap
   }
 
   #calls(slot: number, names: Names | undefined): StragglerCall[] {

@@ -42,6 +42,13 @@ export interface OpenTelemetryOptions {
 
 const OPTIONS = new Set(['meter', 'meterProvider', 'tracer', 'tracerProvider', 'attributes', 'tasks']);
 const SCOPE = 'umbra';
+/** What each of these options has to be able to do, whichever package it comes from. */
+const MAKERS = [
+  ['meter', 'addBatchObservableCallback'],
+  ['meterProvider', 'getMeter'],
+  ['tracer', 'startSpan'],
+  ['tracerProvider', 'getTracer'],
+] as const;
 
 /**
  * Has OpenTelemetry tell of a store, and with a PatchCoordinator of its patches as well, each transition as a span. @returns what ends it; a store that was disposed is told of
@@ -131,6 +138,11 @@ function check(options: OpenTelemetryOptions): OpenTelemetryOptions {
       `the options of observeMetrics() are { ${[...OPTIONS].join(', ')} }, not ${describe(options)}`,
     );
   const { attributes = {}, tasks = false } = options;
+  for (const [name, method] of MAKERS) {
+    const given = options[name] as unknown;
+    if (given !== undefined && typeof (given as Readonly<Record<string, unknown>> | null)?.[method] !== 'function')
+      throw new ShadowError('ERR_SHADOW_OPTION', `${name} is ${describe(given)}; give one of OpenTelemetry, which has ${method}()`);
+  }
   if (typeof tasks !== 'boolean') throw new ShadowError('ERR_SHADOW_OPTION', `tasks is ${describe(tasks)}; give true or false`);
   const isText =
     typeof attributes === 'object' &&

@@ -235,7 +235,10 @@ function check(options: PrometheusOptions): PrometheusOptions {
       'ERR_SHADOW_OPTION',
       `the options of collectMetrics() are { ${[...OPTIONS].join(', ')} }, not ${describe(options)}`,
     );
-  const { prefix = '', labels = {}, tasks = false } = options;
+  const { registry = register, prefix = '', labels = {}, tasks = false } = options;
+  // Not by its class: the application may have a prom-client of its own.
+  if (typeof (registry as Partial<Registry> | null)?.registerMetric !== 'function')
+    throw new ShadowError('ERR_SHADOW_OPTION', `registry is ${describe(registry)}; give a Registry of prom-client`);
   if (typeof prefix !== 'string') throw new ShadowError('ERR_SHADOW_OPTION', `prefix is ${describe(prefix)}; give a string`);
   if (typeof tasks !== 'boolean') throw new ShadowError('ERR_SHADOW_OPTION', `tasks is ${describe(tasks)}; give true or false`);
   const isText =

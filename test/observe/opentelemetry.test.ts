@@ -207,7 +207,16 @@ test('without a provider nothing is told and nothing fails; wrong options are re
   const { store, coordinate } = createStore(t);
   observeMetrics(coordinate())();
   observeMetrics(store)();
-  for (const options of [null, { meters: 1 }, { tasks: 1 }, { attributes: { a: 1 } }])
-    assert.throws(() => observeMetrics(store, options as never), coded('ERR_SHADOW_OPTION'));
+  for (const options of [
+    null,
+    { meters: 1 },
+    { tasks: 1 },
+    { attributes: { a: 1 } },
+    { meter: {} },
+    { tracer: null },
+    { meterProvider: 1 },
+  ])
+    assert.throws(() => observeMetrics(store, (options && { tasks: true, ...options }) as never), coded('ERR_SHADOW_OPTION'));
+  assert.equal(store.internals.words[Layout.TASK_OBSERVERS], 0);
   assert.throws(() => observeMetrics(null as never), coded('ERR_SHADOW_OPTION', /observeMetrics/));
 });

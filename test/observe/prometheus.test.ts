@@ -153,7 +153,15 @@ test('a name that somebody else has is refused, and nothing of ours stays', (t) 
     registry.getMetricsAsArray().map((metric) => (metric as unknown) === theirs),
     [true],
   );
-  for (const options of [null, { prefixes: 'x' }, { prefix: 1 }, { tasks: 'yes' }, { labels: { store: 1 } }])
+  for (const options of [
+    null,
+    { registry: null },
+    { registry: {} },
+    { prefixes: 'x' },
+    { prefix: 1 },
+    { tasks: 'yes' },
+    { labels: { store: 1 } },
+  ])
     assert.throws(() => collectMetrics(store, options as never), coded('ERR_SHADOW_OPTION'));
   assert.throws(() => collectMetrics({} as never), coded('ERR_SHADOW_OPTION', /collectMetrics/));
 });

@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { test, type TestContext } from 'node:test';
 
 import { PatchCoordinator, ShadowStore, TaskMeter } from '../../src/index.js';
+import type { AgentStatus } from '../../src/livepatch/roster.js';
+import { Observer } from '../../src/livepatch/stragglers.js';
 import { bucketEnd, histogramBucket, TaskTable } from '../../src/livepatch/tasks.js';
 import { Layout } from '../../src/memory/layout.js';
 import { threadSlotAddress, threadState } from '../../src/memory/threads.js';
@@ -157,6 +159,20 @@ test('timed tasks that the table has no room for are told apart, and their place
     first.length + second.length,
     'what has begun while it was watched is timed to its end',
   );
+});
+
+test('tasks are numbered beyond what a word can hold, and told oldest first', () => {
+  const buffer = new ArrayBuffer(Layout.THREAD_WORDS * Layout.WORD_BYTES);
+  const words = new Int32Array(buffer);
+  words[Layout.THREAD_TASK_SERIAL] = 2 ** 31 - 2;
+  const table = new TaskTable(words, new Float64Array(buffer), 0);
+  const serials = (): number[] =>
+    new Observer(words).describe({ thread: 1, version: 0, slot: 0 } as AgentStatus).tasks.map(({ serial }) => serial);
+  for (let i = 0; i < 3; i++) table.begin(0);
+  assert.deepEqual(serials(), [2 ** 31 - 1, 2 ** 31, 2 ** 31 + 1]);
+  const late = new TaskTable(words.fill(-2, Layout.THREAD_TASK_SERIAL, Layout.THREAD_TASK_SERIAL + 1), new Float64Array(buffer), 0);
+  for (let i = 0; i < 3; i++) late.begin(0);
+  assert.deepEqual(serials(), [2 ** 32 - 1, 1, 2]);
 });
 
 test('check() finds an impossible number of meters, and repair counts them', (t) => {
