@@ -41,13 +41,11 @@ type Tell = (text: string) => void;
 type Outcome = { readonly mode: 'steps' | 'mutations' | 'random'; readonly good: boolean } & Readonly<Record<string, unknown>>;
 
 async function atSteps({ seed, processes, only }: ChaosOptions, _status: StatusLine, tell: Tell): Promise<Outcome> {
-  tell(`seed ${seed}`);
   const result = await runSteps({ complete: true, seed, processes, only, tell });
   return { mode: 'steps', good: result.wrongs.length === 0 && result.unreached.length === 0, ...result };
 }
 
 async function withFaults({ seed, processes, only, seconds }: ChaosOptions, _status: StatusLine, tell: Tell): Promise<Outcome> {
-  tell(`seed ${seed}`);
   const faults = await runMutations({ seed, processes, only, seconds: seconds === Infinity ? MUTATION_SECONDS : seconds, tell });
   return { mode: 'mutations', good: !faults.some(isMissed), faults };
 }
