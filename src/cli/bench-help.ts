@@ -12,6 +12,7 @@ Suites, all of them by default (about 14 minutes):
   traces          recorded and YCSB workloads against the peers     growth          latency while the table grows
   oversubscribed  up to 32 workers on the same few variables        scale           10,000 to 50 million variables, many types
   collect         how fast variables of a patch are collected       recover         how soon the locks of a dead thread are free
+  observe         tasks timed, waits for locks told, and not        dashboard       what the live view costs what it looks at
 
 Options:
   --json [FILE]   write machine, commit and every round of every figure to standard output, and all else to standard error; or to FILE.

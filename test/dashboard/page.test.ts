@@ -309,3 +309,13 @@ test('every chart has its values beside it, and every region its name', async (t
   assert.equal(await page.getByRole('log').getAttribute('aria-live'), 'polite');
   assert.equal(await page.locator('h1').count(), 1);
 });
+
+test('a browser whose language is no language tag shows the charts, too', async (t) => {
+  const scene = await open(t);
+  if (scene === null) return;
+  const { page } = scene;
+  await page.addInitScript(`Object.defineProperty(Navigator.prototype, 'language', { get: () => 'en-US@posix', configurable: true })`);
+  await page.reload();
+  await page.locator('#charts canvas').first().waitFor();
+  await page.locator('#link[data-state=live]').waitFor();
+});

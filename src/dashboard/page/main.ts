@@ -1,6 +1,8 @@
 /**
- * Puts the page together: what arrives goes to the parts that show it. Imports all of them.
+ * Puts the page together: what arrives goes to the parts that show it. Imports all of them, language first.
  */
+import './language.js';
+
 import type { Hello, Line, Sample, State } from '../wire.js';
 import { Actions } from './actions.js';
 import { Charts } from './charts.js';
