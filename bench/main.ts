@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { personOutput } from '../src/cli/json.js';
+import { endWithReader } from '../src/cli/reader.js';
 import { StatusLine } from '../src/cli/status-line.js';
 import { compareReports } from './compare.js';
 import { formatComparison } from './comparison-table.js';
@@ -16,6 +17,7 @@ import { runCases } from './run.js';
 /** A case that takes longer than this says so, where there is no terminal to say it on all the time. */
 const PLAIN_MILLISECONDS = 30_000;
 
+endWithReader();
 const { cases, json, quick, runs, baseline } = await readOptions();
 const status = new StatusLine(personOutput(json));
 const say = (line: string): void => {

@@ -7,6 +7,7 @@ import { randomInt } from 'node:crypto';
 
 import { CHAOS_HELP } from '../../src/cli/chaos-help.js';
 import { personOutput, requireWritable, writeJson } from '../../src/cli/json.js';
+import { endWithReader } from '../../src/cli/reader.js';
 import { StatusLine } from '../../src/cli/status-line.js';
 import { ShadowError } from '../../src/errors.js';
 import { makeBuild } from './build.js';
@@ -78,6 +79,7 @@ async function atRandom(options: ChaosOptions, status: StatusLine, tell: Tell): 
   return { mode: 'random', good: result.violations.length === 0, workers, ...result };
 }
 
+endWithReader();
 try {
   if (!(await run(process.argv.slice(2)))) process.exitCode = 1;
 } catch (error) {
