@@ -53,9 +53,9 @@ async function withFaults({ seed, processes, only, seconds }: ChaosOptions, _sta
 
 async function atRandom(options: ChaosOptions, status: StatusLine, tell: Tell): Promise<Outcome> {
   const { kills, seconds, workers, seed } = options;
+  tell(`seed ${seed}, ${workers} workers`); // before the build, which takes its time
   const build = makeBuild({ steps: false });
   const { killAtRandom } = await build.load<typeof RandomKills>('test/chaos/random-kills.js');
-  tell(`seed ${seed}, ${workers} workers`);
   const since = performance.now();
   const elapsed = (): number => (performance.now() - since) / 1000;
   const rounds: RoundResult[] = [];
