@@ -71,6 +71,7 @@ test('wrong use ends with code 2, one line, and the nearest right word', async (
     [['chaos', '--kils', '3'], /did you mean --kills\?/],
     [['chaos', '--rounds', 'grwth'], /no round grwth; did you mean growth\?/],
     [['check'], /^ERR_CLI_OPTION: name the snapshot: umbra check FILE/],
+    [['check', ''], /^ERR_CLI_OPTION: name the snapshot: umbra check FILE/],
     [['check', 'a', 'b'], /^ERR_CLI_OPTION: umbra check takes one snapshot, and "b" is a second one/],
     [['check', '/no/such/file'], /^ERR_SHADOW_SNAPSHOT_FILE: .*ENOENT/],
     [['inspect', 'a', '--tpye', '3'], /did you mean --type\?/],
