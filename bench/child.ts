@@ -12,4 +12,4 @@ if (suite === undefined) throw new RangeError(`no such suite: ${spec.suite}`);
 // Who has started this process, and is gone, waits for no figures.
 process.once('disconnect', () => process.exit());
 const result = await suite.run(spec);
-process.send?.(result, () => process.disconnect());
+if (process.connected) process.send?.(result, () => process.disconnect());

@@ -82,7 +82,10 @@ export interface Measured {
   readonly rounds: readonly number[];
 }
 
-/** Puts ours beside its reference, if there is one, round by round, and holds the result against the bar. */
+/**
+ * Puts ours beside its reference, if there is one, round by round, and holds the result against the bar.
+ * @throws RangeError where a round has measured nothing: its ratio is no number, and would be null when the figure has come to the parent
+ */
 export function createFigure(
   spec: Pick<Figure, 'suite' | 'name' | 'keys' | 'variables'>,
   unit: Unit,
@@ -92,6 +95,13 @@ export function createFigure(
 ): Figure {
   const summary = summarize(ours.rounds);
   const ratio = reference === null ? null : summarize(compare(unit, ours, reference));
+  const round = (ratio ?? summary).rounds.findIndex((value) => !Number.isFinite(value));
+  if (round !== -1) {
+    const against = reference === null ? '' : ` against ${reference.rounds[round]} ${reference.label}`;
+    throw new RangeError(
+      `${spec.suite} ${spec.name}: round ${round + 1} measured ${ours.rounds[round]} ${unit} ${ours.label}${against}, which makes no figure; run it again on a machine with less to do`,
+    );
+  }
   return {
     suite: spec.suite,
     name: spec.name,

@@ -4,20 +4,21 @@
  */
 import { fileURLToPath } from 'node:url';
 import { personOutput } from '../src/cli/json.js';
+import { endWithReader } from '../src/cli/reader.js';
 import { StatusLine } from '../src/cli/status-line.js';
 import { compareReports } from './compare.js';
 import { formatComparison } from './comparison-table.js';
 import { describeCommit, describeMachine } from './machine.js';
 import { readOptions } from './options.js';
 import { barLines, countBars, type Report } from './report.js';
-import { formatReport, prepareFolder, writeReport } from './results.js';
+import { formatReport, writeReport } from './results.js';
 import { runCases } from './run.js';
 
 /** A case that takes longer than this says so, where there is no terminal to say it on all the time. */
 const PLAIN_MILLISECONDS = 30_000;
 
-const { cases, json, quick, runs, baseline } = readOptions();
-if (json?.kind === 'file') prepareFolder(json.file);
+endWithReader();
+const { cases, json, quick, runs, baseline } = await readOptions();
 const status = new StatusLine(personOutput(json));
 const say = (line: string): void => {
   status.line(line);

@@ -2,7 +2,7 @@
  * The command line of `npm run bench`: what it says, checked before anything is measured.
  */
 import { BENCH_HELP } from '../src/cli/bench-help.js';
-import { type JsonTarget, takeJson } from '../src/cli/json.js';
+import { type JsonTarget, requireWritable, takeJson } from '../src/cli/json.js';
 import { nearest } from '../src/cli/nearest.js';
 import { parseWithPositionals } from '../src/cli/strict.js';
 import { messageOf } from '../src/errors.js';
@@ -10,7 +10,7 @@ import { MIN_RUNS } from './compare.js';
 import type { CaseSpec } from './figures.js';
 import { FULL_PLAN, type Plan, QUICK_PLAN } from './plan.js';
 import type { Report } from './report.js';
-import { readReport } from './results.js';
+import { prepareFolder, readReport } from './results.js';
 import { describeCase } from './run.js';
 import { SUITES } from './suites.js';
 
@@ -26,7 +26,7 @@ export interface Options {
 }
 
 /** Ends the process for `--help`, and with exit code 2 for arguments that make no sense. */
-export function readOptions(): Options {
+export async function readOptions(): Promise<Options> {
   try {
     const { args, json } = takeJson(process.argv.slice(2), (argument) => !Object.hasOwn(SUITES, argument));
     const { values, positionals } = parseWithPositionals(args, {
@@ -49,7 +49,10 @@ export function readOptions(): Options {
     const { quick, compare } = values;
     const runs = readRuns(values.runs ?? (compare === undefined ? '1' : String(RUNS_TO_COMPARE)), compare === undefined ? 1 : MIN_RUNS);
     const baseline = compare === undefined ? null : { file: compare, report: readBaseline(compare, quick) };
-    return { cases: selectCases(positionals, planOf(values), values.filter), json, quick, runs, baseline };
+    const cases = selectCases(positionals, planOf(values), values.filter);
+    if (json?.kind === 'file') prepareFolder(json.file);
+    await requireWritable(json);
+    return { cases, json, quick, runs, baseline };
   } catch (error) {
     process.stderr.write(`${messageOf(error)}\n`);
     process.exit(2);

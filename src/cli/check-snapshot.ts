@@ -4,7 +4,7 @@ import type { Rule } from '../recovery/violations.js';
 import { EXIT_FAULT } from './command.js';
 import { personOutput, requireWritable, writeJson } from './json.js';
 import { grouped } from './progress.js';
-import { type Examined, examineSnapshot, isDamage } from './snapshot.js';
+import { damageIn, type Examined, examineSnapshot } from './snapshot.js';
 import { snapshotArguments } from './snapshot-arguments.js';
 import { formatTable } from './table.js';
 import { styleFor, tableWidth } from './terminal.js';
@@ -51,7 +51,7 @@ const MEANING: Readonly<Record<Rule | 'file', string>> = {
 
 export async function checkSnapshot(args: readonly string[]): Promise<number> {
   const { file, json } = snapshotArguments('check', args);
-  await requireWritable(json);
+  await requireWritable(json, file);
   const report = examined(file);
   const output = personOutput(json);
   const style = styleFor(output);
@@ -65,8 +65,8 @@ function examined(file: string): CheckReport {
   try {
     return reportOf(file, examineSnapshot(file));
   } catch (error) {
-    if (!isDamage(error)) throw error;
-    const what = error.message.slice(error.message.indexOf(': ') + 2);
+    const damage = damageIn(error);
+    const what = damage.slice(damage.indexOf(': ') + 2); // without the code
     const nothing = { format: null, created: null, bytes: null, types: null, found: null };
     return { verdict: 'damaged', file, ...nothing, violations: [{ rule: 'file', address: null, what }], omitted: 0 };
   }

@@ -7,7 +7,7 @@ import { EXIT_FAULT } from './command.js';
 import { describeInspection } from './inspect-tables.js';
 import { personOutput, requireWritable, writeJson } from './json.js';
 import { type Occupancy, occupancyOf } from './occupancy.js';
-import { type Examined, examineSnapshot, isDamage } from './snapshot.js';
+import { damageIn, type Examined, examineSnapshot } from './snapshot.js';
 import { snapshotArguments } from './snapshot-arguments.js';
 import { SnapshotVariables, type Value, type Variable } from './snapshot-variables.js';
 import { styleFor, tableWidth } from './terminal.js';
@@ -45,13 +45,12 @@ export async function inspectSnapshot(args: readonly string[]): Promise<number> 
   const { file, json, values } = snapshotArguments('inspect', args, ['type', 'obj', 'limit']);
   const { type, obj, limit } = values;
   const wanted = { id: type === undefined ? undefined : typeId(type), obj, limit: limit === undefined ? DEFAULT_LIMIT : limitOf(limit) };
-  await requireWritable(json);
+  await requireWritable(json, file);
   let report: InspectReport;
   try {
     report = inspected(file, wanted);
   } catch (error) {
-    if (!isDamage(error)) throw error;
-    process.stderr.write(`${error.message}\n`);
+    process.stderr.write(`${damageIn(error)}\n`);
     return EXIT_FAULT;
   }
   const output = personOutput(json);
@@ -129,7 +128,7 @@ function objectOf(text: string, find: (parent: Parent) => number): number {
 
 function parentOf(text: string): Parent {
   if (text === 'null') return null;
-  if (/^\d{1,16}$/.test(text)) return Number(text);
+  if (/^\d+$/.test(text)) return Number(text);
   if (!text.startsWith('"')) return text;
   try {
     const value: unknown = JSON.parse(text);

@@ -8,12 +8,15 @@ import type { Style } from './terminal.js';
 export function describeInspection(report: InspectReport, width: number, style: Style): string[] {
   const { file, format, created, bytes, types, variables, omitted } = report;
   const lines = [`${file}: format ${format}, taken ${created}, ${grouped(bytes)} bytes`];
-  const section = (title: string, body: readonly string[]): void => void lines.push('', style('bold', title), ...body);
+  const section = (title: string, body: readonly string[]): void => {
+    lines.push('', style('bold', title));
+    for (const line of body) lines.push(line); // one by one: there may be more than a call takes arguments
+  };
   section('types', types.length === 0 ? ['none'] : formatTable(TYPE_COLUMNS, types, width));
   section('occupancy', formatTable(OCCUPANCY_COLUMNS, occupancyRows(report), width));
   section('chains', formatTable(CHAIN_COLUMNS, chainRows(report), width));
   if (variables === null) return lines;
-  if (variables.length === 0) section('variables', [omitted === 0 ? 'none' : '']);
+  if (variables.length === 0) section('variables', [omitted === 0 ? 'none' : 'none shown']);
   for (const group of grouping(variables)) {
     const [{ type, version }] = group as [VariableReport];
     section(`variables of type ${idText(type)}, version ${version}`, formatTable(variableColumns(group, types), group, width));

@@ -2,7 +2,7 @@
  * Owns `--json` of all commands: where a result goes as one JSON object, and where everything for a person goes then. Touches files and the
  * standard streams; imports errors, strict, terminal.
  */
-import { access, constants, writeFile } from 'node:fs/promises';
+import { access, constants, stat, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
 import { messageOf, ShadowError } from '../errors.js';
@@ -32,13 +32,21 @@ export function takeJson(args: readonly string[], isFile: (argument: string) => 
   throw new ShadowError('ERR_CLI_OPTION', '--json is empty; name a file, or give --json alone for standard output');
 }
 
-/** To be called before any work is done. @throws ERR_CLI_OPTION where the file could not be written afterwards */
-export async function requireWritable(json: JsonTarget | undefined): Promise<void> {
+/**
+ * To be called before any work is done. `input`: a file that the work reads, and that its result must not take the place of.
+ * @throws ERR_CLI_OPTION where the file could not be written afterwards
+ */
+export async function requireWritable(json: JsonTarget | undefined, input?: string): Promise<void> {
   if (json?.kind !== 'file') return;
-  await access(dirname(resolve(json.file)), constants.W_OK).catch((cause: unknown) => {
-    throw new ShadowError('ERR_CLI_OPTION', `--json ${json.file}: its folder does not exist or cannot be written to; give another path`, {
-      cause,
-    });
+  const { file } = json;
+  const refused = (why: string, cause?: unknown): ShadowError =>
+    new ShadowError('ERR_CLI_OPTION', `--json ${file}: ${why}; give another path`, { cause });
+  const found = await stat(file).catch(() => undefined);
+  if (found?.isDirectory() === true) throw refused('it is a folder');
+  const own = input === undefined ? undefined : await stat(input).catch(() => undefined);
+  if (found !== undefined && found.ino === own?.ino && found.dev === own.dev) throw refused('it is the file that is read');
+  await access(found === undefined ? dirname(resolve(file)) : file, constants.W_OK).catch((cause: unknown) => {
+    throw refused(found === undefined ? 'its folder does not exist or cannot be written to' : 'it cannot be written to', cause);
   });
 }
 
@@ -50,16 +58,14 @@ export function personOutput(json: JsonTarget | undefined): Output {
 /** Writes a result, if it is asked for; false, with the reason on standard error, where that fails. */
 export async function writeJson(json: JsonTarget | undefined, value: unknown): Promise<boolean> {
   if (json === undefined) return true;
-  const text = `${JSON.stringify(value, undefined, 2)}\n`;
-  if (json.kind === 'stdout') {
-    process.stdout.write(text);
-    return true;
-  }
   try {
-    await writeFile(json.file, text);
+    const text = `${JSON.stringify(value, undefined, 2)}\n`; // throws where that is longer than a string can be
+    if (json.kind === 'stdout') process.stdout.write(text);
+    else await writeFile(json.file, text);
     return true;
   } catch (error) {
-    process.stderr.write(`the result could not be written to ${json.file}: ${messageOf(error)}\n`);
+    const where = json.kind === 'stdout' ? 'standard output' : json.file;
+    process.stderr.write(`the result could not be written to ${where}: ${messageOf(error)}\n`);
     return false;
   }
 }

@@ -34,7 +34,7 @@ export async function runMainJob(args: readonly string[]): Promise<number> {
 /** Everything that can be wrong with what was asked for is found here, before a thread starts. */
 async function prepareInput(options: Options): Promise<Input> {
   const { input, extent, batch, json, sabotage, seed } = options;
-  await requireWritable(json);
+  await requireWritable(json, input.kind === 'trace' ? input.file : undefined);
   if (sabotage === 'mixed-version' && batch < 2) {
     throw new ShadowError('ERR_CLI_OPTION', '--sabotage mixed-version needs tasks of two requests or more; give a larger --batch');
   }

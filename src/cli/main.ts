@@ -1,15 +1,17 @@
 #!/usr/bin/env node
 /**
  * The command `umbra`: finds the command that is asked for, loads it and nothing else, and ends with its exit code. Imports errors, command,
- * nearest, and lazily commands/.
+ * nearest, reader, and lazily commands/.
  *
- * Exit code 0: good. 1: a fault was found, or the work failed. 2: wrong use, or unusable input, and nothing ran. 130: the second Ctrl-C.
+ * Exit code 0: good. 1: a fault was found, or the work failed. 2: wrong use, or unusable input, and nothing ran. 130: interrupted, which takes two Ctrl-C
+ * where the first one ends the work early with a result.
  */
 import { readFile } from 'node:fs/promises';
 
 import { describe, ShadowError } from '../errors.js';
-import { type Command, EXIT_FAULT, EXIT_UNUSABLE } from './command.js';
+import { type Command, EXIT_UNUSABLE } from './command.js';
 import { nearest } from './nearest.js';
+import { endWithReader } from './reader.js';
 
 /** In the order of the list of commands. */
 const COMMANDS = ['run', 'demo', 'bench', 'chaos', 'check', 'inspect'] as const;
@@ -25,13 +27,7 @@ const WRONG_USE: readonly string[] = [
   'ERR_SHADOW_MAX_BYTES', // a snapshot larger than this process has room for
 ];
 
-// Whoever reads the output may go away before its end, as head does: there is nobody left to tell.
-for (const stream of [process.stdout, process.stderr])
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit(EXIT_FAULT);
-  });
-
+endWithReader();
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {

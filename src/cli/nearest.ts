@@ -10,7 +10,7 @@ export function nearest(typed: string, candidates: readonly string[]): string | 
   let least = Infinity;
   for (const candidate of candidates) {
     const edits = text.length >= 2 && candidate.startsWith(text) ? 0.5 : distance(text, candidate);
-    if (edits < least && edits <= Math.max(1, Math.floor(candidate.length / 3))) {
+    if (edits < least && edits < candidate.length && edits <= Math.max(1, Math.floor(candidate.length / 3))) {
       best = candidate;
       least = edits;
     }

@@ -5,11 +5,12 @@
  */
 
 import { availableParallelism } from 'node:os';
-import { describe, ShadowError } from '../errors.js';
+import { ShadowError } from '../errors.js';
 import { type DistributionName, DISTRIBUTIONS } from './distribution.js';
 import { type JsonTarget, takeJson } from './json.js';
 import { parseStrictly, takeOptional } from './strict.js';
 import type { TraceColumns } from './trace.js';
+import { decimal, oneOf, refusal, wholeNumber } from './values.js';
 import { type WorkloadName, WORKLOADS } from './workload.js';
 
 const SABOTAGES = ['lost-update', 'leak', 'mixed-version'] as const;
@@ -81,14 +82,14 @@ export function parseOptions(args: readonly string[], randomSeed: number): Optio
   return {
     input,
     extent: parseExtent(values, input),
-    workers: wholeNumber(values, 'workers', 1, 256) ?? availableParallelism(),
-    concurrentTasks: wholeNumber(values, 'concurrent-tasks', 1, 1024) ?? 4,
-    batch: wholeNumber(values, 'batch', 1, 1_000_000) ?? 1024,
-    seed: wholeNumber(values, 'seed', 0, 2 ** 32 - 1) ?? randomSeed,
+    workers: wholeNumber('workers', values.workers, 1, 256) ?? availableParallelism(),
+    concurrentTasks: wholeNumber('concurrent-tasks', values['concurrent-tasks'], 1, 1024) ?? 4,
+    batch: wholeNumber('batch', values.batch, 1, 1_000_000) ?? 1024,
+    seed: wholeNumber('seed', values.seed, 0, 2 ** 32 - 1) ?? randomSeed,
     maxBytes: byteCount(values) ?? 2 ** 30,
     json,
-    sabotage: oneOf(values, 'sabotage', SABOTAGES),
-    dashboard: port === undefined ? undefined : (wholeNumber({ dashboard: port ?? undefined }, 'dashboard', 0, 65_535) ?? 0),
+    sabotage: oneOf('sabotage', values.sabotage, SABOTAGES),
+    dashboard: port === undefined ? undefined : (wholeNumber('dashboard', port ?? undefined, 0, 65_535) ?? 0),
   };
 }
 
@@ -102,17 +103,17 @@ function parseInput(values: Values): InputOptions {
   refuseTogether(values, ['object', 'op', 'size'], 'it names a column of a trace; add --trace FILE');
   return {
     kind: 'generated',
-    workload: oneOf(values, 'workload', WORKLOADS) ?? 'a',
-    records: wholeNumber(values, 'records', 1, 10_000_000) ?? DEFAULT_RECORDS,
-    requests: wholeNumber(values, 'requests', 1, 100_000_000) ?? DEFAULT_REQUESTS,
-    distribution: oneOf(values, 'distribution', DISTRIBUTIONS),
+    workload: oneOf('workload', values.workload, WORKLOADS) ?? 'a',
+    records: wholeNumber('records', values.records, 1, 10_000_000) ?? DEFAULT_RECORDS,
+    requests: wholeNumber('requests', values.requests, 1, 100_000_000) ?? DEFAULT_REQUESTS,
+    distribution: oneOf('distribution', values.distribution, DISTRIBUTIONS),
   };
 }
 
 /** One pass where the input's length was chosen (a trace, or --requests), otherwise ten seconds. */
 function parseExtent(values: Values, input: InputOptions): Extent {
-  const passes = wholeNumber(values, 'repeat', 1, 1_000_000);
-  const seconds = number(values, 'seconds', 0.1, 604_800);
+  const passes = wholeNumber('repeat', values.repeat, 1, 1_000_000);
+  const seconds = decimal('seconds', values.seconds, 0.1, 604_800);
   if (passes !== undefined && seconds !== undefined) {
     throw new ShadowError('ERR_CLI_OPTION', '--repeat and --seconds both say how long to run; give one of them');
   }
@@ -134,30 +135,6 @@ function text(values: Values, name: OptionName): string | undefined {
   return value;
 }
 
-function oneOf<T extends string>(values: Values, name: OptionName, choices: readonly T[]): T | undefined {
-  const value = text(values, name);
-  if (value === undefined) return undefined;
-  const choice = choices.find((candidate) => candidate === value);
-  if (choice === undefined) throw refusal(name, value, `one of ${choices.join(', ')}`);
-  return choice;
-}
-
-function wholeNumber(values: Values, name: OptionName, minimum: number, maximum: number): number | undefined {
-  const value = text(values, name);
-  if (value === undefined) return undefined;
-  const parsed = /^\d{1,15}$/.test(value) ? Number(value) : NaN;
-  if (!(parsed >= minimum && parsed <= maximum)) throw refusal(name, value, `a whole number ${minimum}…${maximum}`);
-  return parsed;
-}
-
-function number(values: Values, name: OptionName, minimum: number, maximum: number): number | undefined {
-  const value = text(values, name);
-  if (value === undefined) return undefined;
-  const parsed = /^\d{1,15}(\.\d{1,9})?$/.test(value) ? Number(value) : NaN;
-  if (!(parsed >= minimum && parsed <= maximum)) throw refusal(name, value, `a number ${minimum}…${maximum}`);
-  return parsed;
-}
-
 const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 
 /** The store has the last word on the size; here only the form is checked. */
@@ -169,8 +146,4 @@ function byteCount(values: Values): number | undefined {
   if (!(bytes >= 1 && bytes <= 2 ** 33))
     throw refusal('max-bytes', value, 'a whole number of bytes up to 8G, with K, M or G as unit if you like');
   return bytes;
-}
-
-function refusal(name: OptionName, value: string, rule: string): ShadowError {
-  return new ShadowError('ERR_CLI_OPTION', `--${name} ${describe(value)} is not ${rule}; --help shows examples`);
 }

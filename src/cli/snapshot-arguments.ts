@@ -18,8 +18,11 @@ export function snapshotArguments(command: string, args: readonly string[], name
   for (const name of names) options[name] = { type: 'string' };
   const { values, positionals } = parseWithPositionals(others, options);
   const [file, more] = positionals;
-  if (file === undefined) throw new ShadowError('ERR_CLI_OPTION', `name the snapshot: umbra ${command} FILE; --help shows examples`);
-  if (more !== undefined)
-    throw new ShadowError('ERR_CLI_OPTION', `umbra ${command} takes one snapshot, and ${describe(more)} is a second one`);
+  if (file === undefined || file === '')
+    throw new ShadowError('ERR_CLI_OPTION', `name the snapshot: umbra ${command} FILE; --help shows examples`);
+  if (more !== undefined) {
+    const hint = json?.kind === 'stdout' ? '; the file of --json stands behind an equals sign: --json=FILE' : '';
+    throw new ShadowError('ERR_CLI_OPTION', `umbra ${command} takes one snapshot, and ${describe(more)} is a second one${hint}`);
+  }
   return { file, json, values: values as SnapshotArguments['values'] };
 }

@@ -16,9 +16,10 @@ export interface Examined {
   readonly result: ReturnType<typeof examine>;
 }
 
-/** Whether an error says that the file is not what was written. */
-export function isDamage(error: unknown): error is ShadowError {
-  return error instanceof ShadowError && error.code === 'ERR_SHADOW_SNAPSHOT';
+/** What an error says of a file that is not what was written; any other error is thrown again. */
+export function damageIn(error: unknown): string {
+  if (!(error instanceof ShadowError) || error.code !== 'ERR_SHADOW_SNAPSHOT') throw error;
+  return error.message.replace(/; nothing was restored$/, ''); // which nobody has asked for here
 }
 
 /** @throws ERR_SHADOW_SNAPSHOT, ERR_SHADOW_SNAPSHOT_VERSION, ERR_SHADOW_SNAPSHOT_FILE, ERR_SHADOW_MAX_BYTES */

@@ -17,15 +17,33 @@ export function parseStrictly<const T extends Definitions>(args: readonly string
 
 /** The values of the options and everything else. @throws ERR_CLI_OPTION */
 export function parseWithPositionals<const T extends Definitions>(args: readonly string[], options: T): Parsed<T> {
-  refuseUnknown(args, options);
+  const joined = joinNegatives(args, options);
+  refuseUnknown(joined, options);
   try {
-    return parseArgs({ args: [...args], options, strict: true, allowPositionals: true });
+    return parseArgs({ args: joined, options, strict: true, allowPositionals: true });
   } catch (cause) {
     if (!(cause instanceof TypeError)) throw cause;
     throw new ShadowError('ERR_CLI_OPTION', `${cause.message.replaceAll('\n', ' ').replace(/\.$/, '')}; --help lists all options`, {
       cause,
     });
   }
+}
+
+/** A negative number behind an option is its value, so that it is refused for what it is, and not taken for an option that nobody knows. */
+function joinNegatives(args: readonly string[], options: Definitions): string[] {
+  const joined: string[] = [];
+  let open = true;
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!;
+    const next = args[i + 1];
+    open &&= arg !== '--';
+    const takesValue = open && arg.startsWith('--') && Object.hasOwn(options, arg.slice(2)) && options[arg.slice(2)]!.type === 'string';
+    if (takesValue && next !== undefined && /^-\d/.test(next)) {
+      joined.push(`${arg}=${next}`);
+      i++;
+    } else joined.push(arg);
+  }
+  return joined;
 }
 
 function refuseUnknown(args: readonly string[], options: Definitions): void {

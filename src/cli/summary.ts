@@ -30,6 +30,12 @@ export function summary(verdict: Verdict, replay: Replay): string[] {
   return lines;
 }
 
-function shortTime(microseconds: number): string {
-  return microseconds < 1000 ? `${microseconds.toPrecision(2)} µs` : `${(microseconds / 1000).toPrecision(2)} ms`;
+/** 1.234 → "1.2 µs", 163.4 → "163 µs", 16000 → "16 ms" */
+export function shortTime(microseconds: number): string {
+  return microseconds < 999.5 ? `${twoDigits(microseconds)} µs` : `${twoDigits(microseconds / 1000)} ms`;
+}
+
+/** Two significant digits, or all before the point: toPrecision alone makes 1.6e+2 of 163. */
+function twoDigits(value: number): string {
+  return value < 99.5 ? value.toPrecision(2) : value.toFixed(0);
 }

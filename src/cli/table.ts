@@ -19,7 +19,8 @@ export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly
   const titles = columns.map(({ title }) => title);
   const widths = fit(
     columns,
-    titles.map((title, i) => Math.max(title.length, ...cells.map((row) => lengthOf(row[i]!)))),
+    // Not Math.max of all at once: there may be more rows than a call takes arguments.
+    titles.map((title, i) => cells.reduce((widest, row) => Math.max(widest, lengthOf(row[i]!)), title.length)),
     columnsOfTerminal,
   );
   const line = (row: readonly string[]): string =>

@@ -85,7 +85,7 @@ function pickColumns(header: readonly string[], columns: TraceColumns, file: str
       'ERR_TRACE_COLUMN',
       numeric
         ? `the first line of ${describe(file)} is ${describe(header.join(','))}, which is no header; add one that names the columns`
-        : `the header of ${describe(file)} has no column ${describe(name)}; pick one of ${names.join(', ')} with --${option}`,
+        : `the header of ${describe(file)} has no column ${describe(name)}; pick one of ${names.map(describe).join(', ')} with --${option}`,
     );
   };
   return { width: names.length, object: pick('object'), op: pick('op'), size: pick('size') };

@@ -6,17 +6,18 @@ import { randomInt } from 'node:crypto';
 
 import { EXIT_FAULT } from '../cli/command.js';
 import { personOutput, requireWritable, writeJson } from '../cli/json.js';
-import { terminalWidth } from '../cli/terminal.js';
+import { grouped } from '../cli/progress.js';
+import { tableWidth } from '../cli/terminal.js';
 import type { Dashboard } from '../dashboard/dashboard.js';
 import { ClientThread } from './client-thread.js';
 import { Interrupts } from './interrupts.js';
 import { type DemoOptions, parseDemoOptions } from './options.js';
-import { openPage } from './page.js';
+import { openDemoPage } from './page.js';
 import { type DemoResult, linesOf, resultOf } from './result.js';
 import { Service } from './service.js';
 import { idleMilliseconds, Story } from './story.js';
 import { judge } from './verdict.js';
-import { count, seconds } from './words.js';
+import { seconds } from './words.js';
 
 /** Reserved for each request that may come; what is not used costs nothing. */
 const BYTES_PER_REQUEST = 2048;
@@ -41,7 +42,7 @@ export async function runDemo(args: readonly string[]): Promise<number> {
       maxBytes: LEAST_BYTES + options.seconds * options.rate * BYTES_PER_REQUEST,
     });
     try {
-      return await serve(service, options, interrupts, tell, terminalWidth(output));
+      return await serve(service, options, interrupts, tell, tableWidth(output));
     } finally {
       await service.close();
     }
@@ -58,7 +59,7 @@ async function serve(service: Service, options: DemoOptions, interrupts: Interru
     page?.note(text);
   });
   try {
-    page = options.page === undefined ? undefined : await openPage(service, story, options.page);
+    page = options.page === undefined ? undefined : await openDemoPage(service, story, options.page);
     introduce(service, options, page, tell);
     interrupts.ends('the last requests are answered', () => story.interrupt());
     const result = await watch(service, story, options);
@@ -88,7 +89,7 @@ async function watch(service: Service, story: Story, options: DemoOptions): Prom
 function introduce({ port }: Service, { workers, rate, seed, sabotage }: DemoOptions, page: Dashboard | undefined, tell: Tell): void {
   if (page !== undefined) tell(`live page: ${page.url}`);
   tell(`A shop on http://127.0.0.1:${port}: ${workers} worker threads handle its requests, its sessions live in memory that they share.`);
-  tell(`Clients send ${count(rate)} requests a second (seed ${seed}): many come once, some come back, two hammer.`);
+  tell(`Clients send ${grouped(rate)} requests a second (seed ${seed}): many come once, some come back, two hammer.`);
   tell('While they do, two patches come and go. Nothing is restarted, and no request may notice.');
   if (sabotage !== undefined) tell(`sabotage: ${sabotage} is planted on purpose; the verdict has to fail`);
 }

@@ -14,7 +14,8 @@ never end, so memory climbs, and a client that hammers gets everything. While re
 Nothing is restarted. In the end a table says what was measured, and the verdict whether every request was answered, every request ran
 one version of the code from beginning to end, no session lost a request, and nothing of the patches is left. No other machine is ever
 asked, and the clients end by themselves. Latency is that of clients and service on one machine, and 2 to 10 ms of it are a pause that
-each request makes on purpose. On a busy machine a phase may take longer, until it has shown what it is there for.
+each request makes on purpose. "In use" is the data of all variables alive, "taken" the memory that the store has taken for them so far;
+what is free again is kept for the next ones. On a busy machine a phase may take longer, until it has shown what it is there for.
 
   --seconds N        how long the whole takes, 5…600                  (default: 30)
   --workers N        worker threads of the service, 1…64              (default: 2, up to 4 where there are processors for them)

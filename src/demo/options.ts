@@ -5,9 +5,9 @@
 import { availableParallelism } from 'node:os';
 
 import { type JsonTarget, takeJson } from '../cli/json.js';
-import { nearest } from '../cli/nearest.js';
 import { parseStrictly, takeOptional } from '../cli/strict.js';
-import { describe, ShadowError } from '../errors.js';
+import { decimal, oneOf, wholeNumber } from '../cli/values.js';
+import { ShadowError } from '../errors.js';
 import type { Sabotage } from './story.js';
 
 const SABOTAGES: readonly Sabotage[] = ['mixed', 'failed', 'lost', 'leak'];
@@ -35,10 +35,10 @@ const DEFINITIONS = {
   workers: { type: 'string' },
   rate: { type: 'string' },
   seed: { type: 'string' },
-  dashboard: { type: 'string' }, // likewise
+  dashboard: { type: 'string' }, // taken out before, since its value may be left out; here it can be guessed
   'no-dashboard': { type: 'boolean' },
   keep: { type: 'boolean' },
-  json: { type: 'string' }, // taken out before, since its value may be left out; here it can be guessed
+  json: { type: 'string' }, // likewise
   sabotage: { type: 'string' },
 } as const;
 
@@ -52,40 +52,13 @@ export function parseDemoOptions(args: readonly string[], randomSeed: number): D
     throw new ShadowError('ERR_CLI_OPTION', '--dashboard and --no-dashboard contradict each other; give one of them');
   if (without && keep) throw new ShadowError('ERR_CLI_OPTION', '--keep keeps the page, and --no-dashboard leaves it out; give one of them');
   return {
-    seconds: number('seconds', values.seconds, 5, 600) ?? DEFAULT_SECONDS,
+    seconds: decimal('seconds', values.seconds, 5, 600) ?? DEFAULT_SECONDS,
     workers: wholeNumber('workers', values.workers, 1, 64) ?? Math.max(DEFAULT_WORKERS, Math.min(4, availableParallelism() - 1)),
     rate: wholeNumber('rate', values.rate, 300, 5000) ?? DEFAULT_RATE,
     seed: wholeNumber('seed', values.seed, 0, 2 ** 32 - 1) ?? randomSeed,
     page: without ? undefined : (wholeNumber('dashboard', page ?? undefined, 0, 65_535) ?? 0),
     keep,
     json,
-    sabotage: sabotageOf(values.sabotage),
+    sabotage: oneOf('sabotage', values.sabotage, SABOTAGES),
   };
-}
-
-function number(name: string, value: string | undefined, minimum: number, maximum: number): number | undefined {
-  if (value === undefined) return undefined;
-  const parsed = /^\d{1,9}(\.\d{1,9})?$/.test(value) ? Number(value) : NaN;
-  if (!(parsed >= minimum && parsed <= maximum)) throw refusal(name, value, `a number ${minimum}…${maximum}`);
-  return parsed;
-}
-
-function wholeNumber(name: string, value: string | undefined, minimum: number, maximum: number): number | undefined {
-  if (value === undefined) return undefined;
-  const parsed = /^\d{1,10}$/.test(value) ? Number(value) : NaN;
-  if (!(parsed >= minimum && parsed <= maximum)) throw refusal(name, value, `a whole number ${minimum}…${maximum}`);
-  return parsed;
-}
-
-function sabotageOf(value: string | undefined): Sabotage | undefined {
-  if (value === undefined) return undefined;
-  const found = SABOTAGES.find((candidate) => candidate === value);
-  if (found !== undefined) return found;
-  const guess = nearest(value, SABOTAGES);
-  const hint = guess === undefined ? '' : `, did you mean ${guess}`;
-  throw refusal('sabotage', value, `one of ${SABOTAGES.join(', ')}${hint}`);
-}
-
-function refusal(name: string, value: string, rule: string): ShadowError {
-  return new ShadowError('ERR_CLI_OPTION', `--${name} ${describe(value)} is not ${rule}; --help shows examples`);
 }

@@ -1,13 +1,13 @@
-/** Owns what the live page shows of the demo: meters of the service and the patches it offers. Imports the dashboard. */
-import { dashboard, type Dashboard } from '../dashboard/dashboard.js';
-import { ShadowError } from '../errors.js';
+/** Owns what the live page shows of the demo: meters of the service and the patches it offers. Imports how commands open such a page. */
+import { openPage } from '../cli/live-view.js';
+import type { Dashboard } from '../dashboard/dashboard.js';
 import { CODES } from './application.js';
 import type { Service } from './service.js';
 import { PATCHES, type Story } from './story.js';
 
 /** @throws ERR_CLI_OPTION if the port cannot be had */
-export async function openPage(service: Service, story: Story, port: number): Promise<Dashboard> {
-  const page = dashboard(service.coordinator, {
+export function openDemoPage(service: Service, story: Story, port: number): Promise<Dashboard> {
+  return openPage(service.coordinator, {
     port,
     title: 'umbra demo: a bug fixed in a running service',
     meters: [
@@ -18,9 +18,5 @@ export async function openPage(service: Service, story: Story, port: number): Pr
       ...CODES.map((code) => ({ name: `requests by ${code}`, kind: 'rate' as const, read: () => service.byCode[code] })),
     ],
     patches: Object.values(PATCHES),
-  });
-  return page.catch((error: unknown) => {
-    if (!(error instanceof ShadowError) || error.code !== 'ERR_DASHBOARD_PORT') throw error;
-    throw new ShadowError('ERR_CLI_OPTION', error.message.replace(`${error.code}: `, '--dashboard: '), { cause: error });
   });
 }

@@ -1,4 +1,5 @@
 /** Owns what a run came to: the JSON object of `--json`, and the same in lines for a person. Imports table, verdict and the types of what it shows. */
+import { grouped } from '../cli/progress.js';
 import { type Column, formatTable } from '../cli/table.js';
 import { messageOf } from '../errors.js';
 import { type Level, PHASES, type PhaseName } from './course.js';
@@ -6,7 +7,7 @@ import type { DemoOptions } from './options.js';
 import type { Step, Story } from './story.js';
 import type { Report } from './tally.js';
 import type { Check } from './verdict.js';
-import { count, megabytes, milliseconds } from './words.js';
+import { megabytes, milliseconds } from './words.js';
 
 interface PhaseResult {
   readonly name: PhaseName;
@@ -109,13 +110,13 @@ const WHAT_RUNS: Readonly<Record<PhaseName, string>> = {
 const COLUMNS: readonly Column<PhaseResult>[] = [
   { title: 'phase', text: ({ name }) => name },
   { title: 'what runs', gives: true, text: ({ name }) => WHAT_RUNS[name] },
-  { title: 'requests', right: true, text: ({ requests }) => count(requests) },
-  { title: 'req/s', right: true, text: ({ requestsPerSecond }) => count(requestsPerSecond) },
+  { title: 'requests', right: true, text: ({ requests }) => grouped(requests) },
+  { title: 'req/s', right: true, text: ({ requestsPerSecond }) => grouped(requestsPerSecond) },
   { title: 'p50', right: true, text: ({ latencyMilliseconds: latency }) => (latency === null ? '–' : milliseconds(latency.p50)) },
   { title: 'p99', right: true, text: ({ latencyMilliseconds: latency }) => (latency === null ? '–' : milliseconds(latency.p99)) },
-  { title: '429', right: true, text: ({ refused }) => count(refused) },
-  { title: 'failed', right: true, text: ({ failed }) => count(failed) },
-  { title: 'sessions', right: true, text: ({ sessions: { begin, end } }) => `${count(begin)} → ${count(end)}` },
+  { title: '429', right: true, text: ({ refused }) => grouped(refused) },
+  { title: 'failed', right: true, text: ({ failed }) => grouped(failed) },
+  { title: 'sessions', right: true, text: ({ sessions: { begin, end } }) => `${grouped(begin)} → ${grouped(end)}` },
   { title: 'in use', right: true, text: ({ bytes: { begin, end } }) => `${megabytes(begin)} → ${megabytes(end)}` },
   { title: 'taken', right: true, text: ({ pageBytes: { end } }) => megabytes(end) },
 ];
@@ -126,7 +127,7 @@ export function linesOf(result: DemoResult, width: number): string[] {
   const lines = ['', ...(phases.length > 0 ? [...formatTable(COLUMNS, phases, width), ''] : [])];
   for (const { rule, ok, what } of checks) lines.push(`${ok ? 'ok   ' : 'FAULT'}  ${rule.padEnd(11)}  ${what}`);
   for (const fault of faults) lines.push(`       ${fault}`);
-  if (heldBack > 0) lines.push(`The machine was busy: ${count(heldBack)} requests that were due were not sent.`);
+  if (heldBack > 0) lines.push(`The machine was busy: ${grouped(heldBack)} requests that were due were not sent.`);
   if (error !== null) lines.push(`the run ended early: ${error}`);
   if (interrupted) lines.push(`the run was interrupted after ${phases.length} of ${PHASES.length} phases; the verdict is about what ran`);
   lines.push(`verdict: ${verdict}`);

@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { grouped } from '../cli/progress.js';
 import { ShadowError } from '../errors.js';
 import type { CollectedEvent } from '../livepatch/collector.js';
 import type { TransitionEvent } from '../livepatch/events.js';
@@ -11,7 +12,7 @@ import type { TransitionResult } from '../livepatch/transition.js';
 import { type Code, isCode, session } from './application.js';
 import type { ClientThread } from './client-thread.js';
 import { hasShown, type Level, PHASES, type PhaseLevels, type PhaseName, type Seen, SHARES } from './course.js';
-import { count, megabytes, milliseconds, seconds } from './words.js';
+import { megabytes, milliseconds, seconds } from './words.js';
 import type { Service } from './service.js';
 
 /** What is enabled by the story, and offered by the page. */
@@ -170,7 +171,7 @@ export class Story {
       const before = this.#variablesCollected;
       await this.#step(() => coordinator.enable(expire.source));
       await this.#untilCollected();
-      const gone = count(this.#variablesCollected - before);
+      const gone = grouped(this.#variablesCollected - before);
       this.#tell(
         `Back to the first patch. What only the second one had attached is collected, ${gone} variables; the times of last use stayed again.`,
       );
@@ -179,7 +180,7 @@ export class Story {
       const before = this.#variablesCollected;
       await this.#step(() => coordinator.disable(expire.name));
       await this.#untilCollected();
-      const gone = count(this.#variablesCollected - before);
+      const gone = grouped(this.#variablesCollected - before);
       this.#tell(`The service is what it was, bugs included. Everything that the patch had attached is collected: ${gone} variables.`);
     }
   }
@@ -208,11 +209,11 @@ export class Story {
   #situation(name: PhaseName): string {
     const { sessions, bytes } = this.level();
     const { ended } = this.#service;
-    const now = `${count(sessions)} sessions, ${megabytes(bytes)}`;
+    const now = `${grouped(sessions)} sessions, ${megabytes(bytes)}`;
     if (name === 'unpatched') return `memory climbs: ${now}, none ever ended`;
     if (name === 'disabled') return `memory climbs again: ${now}`;
-    const left = `memory: ${now}; ${count(ended)} idle sessions have ended`;
-    return name === 'patch 2' ? `${left}; ${count(this.#service.refused)} requests refused` : left;
+    const left = `memory: ${now}; ${grouped(ended)} idle sessions have ended`;
+    return name === 'patch 2' ? `${left}; ${grouped(this.#service.refused)} requests refused` : left;
   }
 
   get #variablesCollected(): number {
@@ -275,5 +276,5 @@ export class Story {
 
 function stepText({ patch, kind, workers, milliseconds: taken, inFlight, arrived }: Step): string {
   const what = kind === 'replace' ? `replace by ${patch}` : `${kind} ${patch}`;
-  return `${what}: ${workers} workers switched in ${milliseconds(taken)} while ${count(inFlight)} requests were in flight and ${count(arrived)} more came`;
+  return `${what}: ${workers} workers switched in ${milliseconds(taken)} while ${grouped(inFlight)} requests were in flight and ${grouped(arrived)} more came`;
 }

@@ -2,13 +2,14 @@
  * Owns the verdict on a run of the demo: what clients got, what the store holds and what the coordinator said must fit together. Runs when no
  * request is under way and no housekeeping either. Imports application and the types of what it judges.
  */
+import { grouped } from '../cli/progress.js';
 import type { ShadowStore } from '../shadow/store.js';
 import { books, session } from './application.js';
 import { hasShown, type Level, type PhaseLevels, type PhaseName } from './course.js';
 import type { Service } from './service.js';
 import type { Story as WholeStory } from './story.js';
 import type { Report } from './tally.js';
-import { count, megabytes } from './words.js';
+import { megabytes } from './words.js';
 
 export const RULES = ['answered', 'one-version', 'refused', 'sessions', 'memory', 'collected', 'store'] as const;
 type Rule = (typeof RULES)[number];
@@ -45,11 +46,11 @@ export function judge(service: Judged, story: Story, report: Report): Check[] {
 
 function answered({ sent, served, refused: limited, failed }: Report, service: Judged, story: Story): Check {
   const gotAll = served + limited === service.answered && sent === served + limited + failed;
-  const what = `${count(sent)} requests over ${count(service.connections)} connections: ${count(served)} served, ${count(limited)} refused with 429, ${count(failed)} failed`;
+  const what = `${grouped(sent)} requests over ${grouped(service.connections)} connections: ${grouped(served)} served, ${grouped(limited)} refused with 429, ${grouped(failed)} failed`;
   return {
     rule: 'answered',
     ok: failed === 0 && gotAll && (sent > 0 || !isWhole(story)),
-    what: gotAll || failed > 0 ? what : `${what}; the service says that it answered ${count(service.answered)}`,
+    what: gotAll || failed > 0 ? what : `${what}; the service says that it answered ${grouped(service.answered)}`,
   };
 }
 
@@ -58,12 +59,12 @@ function oneVersion({ mixed, versions, served, refused: limited }: Report, story
   const wrong = versions.filter(({ version, code }) => !story.versions.some((known) => known.version === version && known.code === code));
   const right = served + limited - mixed - wrong.reduce((sum, { answers }) => sum + answers, 0);
   const unexpected = wrong.map(
-    ({ version, code, answers }) => `; ${count(answers)} saw ${code} in version ${version}, which is another one`,
+    ({ version, code, answers }) => `; ${grouped(answers)} saw ${code} in version ${version}, which is another one`,
   );
   return {
     rule: 'one-version',
     ok: mixed === 0 && wrong.length === 0,
-    what: `${count(right)} requests ran one version from beginning to end, ${count(mixed)} more than one${unexpected.join('')}`,
+    what: `${grouped(right)} requests ran one version from beginning to end, ${grouped(mixed)} more than one${unexpected.join('')}`,
   };
 }
 
@@ -77,7 +78,7 @@ function refused({ wronglyRefused, refused: limited, phases }: Report, story: St
       limited === 0
         ? 'nobody was refused'
         : `only clients that hammer were refused, and only by limit-rate (${where.join(', ')})` +
-          (wronglyRefused === 0 ? '' : `; but for ${count(wronglyRefused)} requests of others`),
+          (wronglyRefused === 0 ? '' : `; but for ${grouped(wronglyRefused)} requests of others`),
   };
 }
 
@@ -96,8 +97,8 @@ function sessions({ served, opened }: Report, store: ShadowStore): Check {
     rule: 'sessions',
     ok: hitsFound === served && opensFound === opened,
     what:
-      `${count(hitsFound)} requests counted in sessions, ${count(served)} served; ` +
-      `${count(live)} sessions alive + ${count(past.sessions)} ended = ${count(opensFound)}, ${count(opened)} opened`,
+      `${grouped(hitsFound)} requests counted in sessions, ${grouped(served)} served; ` +
+      `${grouped(live)} sessions alive + ${grouped(past.sessions)} ended = ${grouped(opensFound)}, ${grouped(opened)} opened`,
   };
 }
 
@@ -112,8 +113,8 @@ function memory(story: Story): Check {
     rule: 'memory',
     ok: haveShown(story, ['unpatched', 'patch 1', 'downgrade', 'disabled']),
     what:
-      `climbed to ${count(end('unpatched').sessions)} sessions without a patch, fell to ${count(end('patch 1').sessions)} with the first one, ` +
-      `and was ${count(kept.sessions)} (${megabytes(kept.bytes)}) before the last one went`,
+      `climbed to ${grouped(end('unpatched').sessions)} sessions without a patch, fell to ${grouped(end('patch 1').sessions)} with the first one, ` +
+      `and was ${grouped(kept.sessions)} (${megabytes(kept.bytes)}) before the last one went`,
   };
 }
 
@@ -128,13 +129,13 @@ function collected(store: ShadowStore, story: Story): Check {
   const left = store.stats().types.filter(({ id, live, registrations }) => story.patchTypes.has(id) && (live > 0 || registrations > 0));
   const sum = story.collected.reduce((total, { variables }) => total + variables, 0);
   const rest = left.map(
-    ({ id, live, registrations }) => `; type 0x${id.toString(16)} has ${count(live)} variables and ${registrations} registrations left`,
+    ({ id, live, registrations }) => `; type 0x${id.toString(16)} has ${grouped(live)} variables and ${registrations} registrations left`,
   );
   const never = isWhole(story) && sum === 0;
   return {
     rule: 'collected',
     ok: left.length === 0 && !never,
-    what: `${count(sum)} variables of the patches were collected, of ${story.patchTypes.size} types${rest.join('')}`,
+    what: `${grouped(sum)} variables of the patches were collected, of ${story.patchTypes.size} types${rest.join('')}`,
   };
 }
 

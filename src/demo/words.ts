@@ -1,10 +1,5 @@
 /** Owns how figures are said. Imports nothing. */
 
-/** 1234567 → "1,234,567" */
-export function count(value: number): string {
-  return Math.round(value).toLocaleString('en');
-}
-
 /** 1234567 → "1.2 MB" */
 export function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;

@@ -36,6 +36,14 @@ test('a ratio of rates has ours on top', () => {
   assert.equal(figure.ratio?.median, 1.8);
 });
 
+test('a round in which nothing was measured makes no figure', () => {
+  const figure = (ours: number[], reference: number[] | null): unknown =>
+    createFigure(SPEC, 'tasks/s', { label: 'patching', rounds: ours }, reference && { label: 'alone', rounds: reference }, null);
+  assert.throws(() => figure([5, 5], [5, 0]), /get a case: round 2 measured 5 tasks\/s patching against 0 alone/);
+  assert.throws(() => figure([5, 0], [5, 0]), /round 2 measured 0 tasks/);
+  assert.throws(() => figure([NaN], null), /round 1 measured NaN tasks\/s patching,/);
+});
+
 test('a bar decides by the median ratio or by our own figure, and its value itself is good enough', () => {
   const verdict = (bar: Bar, ours: number): boolean | null =>
     createFigure(SPEC, 'bytes/variable', { label: 'ours', rounds: [ours] }, { label: 'reference', rounds: [100] }, bar).pass;

@@ -7,6 +7,7 @@ import { randomInt } from 'node:crypto';
 
 import { CHAOS_HELP } from '../../src/cli/chaos-help.js';
 import { personOutput, requireWritable, writeJson } from '../../src/cli/json.js';
+import { endWithReader } from '../../src/cli/reader.js';
 import { StatusLine } from '../../src/cli/status-line.js';
 import { ShadowError } from '../../src/errors.js';
 import { makeBuild } from './build.js';
@@ -41,22 +42,20 @@ type Tell = (text: string) => void;
 type Outcome = { readonly mode: 'steps' | 'mutations' | 'random'; readonly good: boolean } & Readonly<Record<string, unknown>>;
 
 async function atSteps({ seed, processes, only }: ChaosOptions, _status: StatusLine, tell: Tell): Promise<Outcome> {
-  tell(`seed ${seed}`);
   const result = await runSteps({ complete: true, seed, processes, only, tell });
   return { mode: 'steps', good: result.wrongs.length === 0 && result.unreached.length === 0, ...result };
 }
 
 async function withFaults({ seed, processes, only, seconds }: ChaosOptions, _status: StatusLine, tell: Tell): Promise<Outcome> {
-  tell(`seed ${seed}`);
   const faults = await runMutations({ seed, processes, only, seconds: seconds === Infinity ? MUTATION_SECONDS : seconds, tell });
   return { mode: 'mutations', good: !faults.some(isMissed), faults };
 }
 
 async function atRandom(options: ChaosOptions, status: StatusLine, tell: Tell): Promise<Outcome> {
   const { kills, seconds, workers, seed } = options;
+  tell(`seed ${seed}, ${workers} workers`); // before the build, which takes its time
   const build = makeBuild({ steps: false });
   const { killAtRandom } = await build.load<typeof RandomKills>('test/chaos/random-kills.js');
-  tell(`seed ${seed}, ${workers} workers`);
   const since = performance.now();
   const elapsed = (): number => (performance.now() - since) / 1000;
   const rounds: RoundResult[] = [];
@@ -80,6 +79,7 @@ async function atRandom(options: ChaosOptions, status: StatusLine, tell: Tell): 
   return { mode: 'random', good: result.violations.length === 0, workers, ...result };
 }
 
+endWithReader();
 try {
   if (!(await run(process.argv.slice(2)))) process.exitCode = 1;
 } catch (error) {

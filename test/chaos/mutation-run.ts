@@ -4,6 +4,7 @@
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
 
+import { describe, ShadowError } from '../../src/errors.js';
 import { makeBuild } from './build.js';
 import { type Fault, FAULTS } from './faults.js';
 import { killAtSteps } from './step-run.js';
@@ -28,11 +29,13 @@ export interface MutationResult {
   readonly atRandom: string | null;
 }
 
-/** Each fault, and what finds it. */
+/** Each fault, and what finds it. @throws ERR_CLI_OPTION where `only` leaves none */
 export async function runMutations({ seed, processes, only = '', seconds, tell }: MutationRunOptions): Promise<MutationResult[]> {
+  const wanted = FAULTS.filter(({ name }) => name.includes(only));
+  if (wanted.length === 0) throw new ShadowError('ERR_CLI_OPTION', `--only ${describe(only)}: no fault has this in its name`);
+  tell(`seed ${seed}`);
   const results: MutationResult[] = [];
-  for (const fault of FAULTS) {
-    if (!fault.name.includes(only)) continue;
+  for (const fault of wanted) {
     const atSteps = await findAtSteps(fault, seed, processes);
     const atRandom = await findAtRandom(fault, seed, seconds);
     results.push({ fault: fault.name, atSteps: atSteps ?? null, atRandom: atRandom ?? null });

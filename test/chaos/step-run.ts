@@ -3,6 +3,7 @@
  */
 import { join } from 'node:path';
 
+import { describe, ShadowError } from '../../src/errors.js';
 import { Random } from '../concurrency/random.js';
 import type { TextChange } from '../model/explorer/text-change.js';
 import { makeBuild } from './build.js';
@@ -50,7 +51,7 @@ const SAMPLE = 8;
 const OF_PATCHES = /^src\/(livepatch\/|shadow\/records$)/;
 const PROGRESS_MILLISECONDS = 10_000;
 
-/** The pass; see StepRunResult. */
+/** The pass; see StepRunResult. @throws ERR_CLI_OPTION where `only` leaves nothing: a pass over nothing must not look like a good one */
 export async function killAtSteps({
   complete,
   seed,
@@ -62,6 +63,10 @@ export async function killAtSteps({
   failFast = false,
 }: StepRunOptions): Promise<StepRunResult> {
   const build = makeBuild({ faults });
+  const names = operations ?? OPERATION_NAMES;
+  if (![...names, ...build.steps.map(({ name }) => name)].some((name) => name.includes(only)))
+    throw new ShadowError('ERR_CLI_OPTION', `--only ${describe(only)}: no operation and no step has this in its name`);
+  tell(`seed ${seed}`);
   const children = new Children(
     join(build.folder, 'test/chaos/step-child.js'),
     [JSON.stringify(build.steps.map(({ name }) => name))],
@@ -72,7 +77,6 @@ export async function killAtSteps({
   const pairs: Pair[] = [];
   let kills = 0;
   try {
-    const names = operations ?? OPERATION_NAMES;
     const records = names.map((operation): RecordJob => ({ kind: 'record', operation }));
     await children.run(records, ({ operation }, { hits, wrongs: found }) => {
       wrongs.push(...found.map((wrong) => `${operation}: ${wrong}`));

@@ -3,11 +3,13 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 
 import type { Command } from '../../src/cli/command.js';
 import { nearest } from '../../src/cli/nearest.js';
 import { BIN, umbra } from './fixtures.js';
 
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const COMMANDS = ['run', 'demo', 'bench', 'chaos', 'check', 'inspect'];
 
 async function commandNamed(name: string): Promise<Command> {
@@ -69,11 +71,24 @@ test('wrong use ends with code 2, one line, and the nearest right word', async (
     [['chaos', '--kils', '3'], /did you mean --kills\?/],
     [['chaos', '--rounds', 'grwth'], /no round grwth; did you mean growth\?/],
     [['check'], /^ERR_CLI_OPTION: name the snapshot: umbra check FILE/],
+    [['check', ''], /^ERR_CLI_OPTION: name the snapshot: umbra check FILE/],
     [['check', 'a', 'b'], /^ERR_CLI_OPTION: umbra check takes one snapshot, and "b" is a second one/],
     [['check', '/no/such/file'], /^ERR_SHADOW_SNAPSHOT_FILE: .*ENOENT/],
     [['inspect', 'a', '--tpye', '3'], /did you mean --type\?/],
     [['inspect', 'a', '--type', 'x'], /^ERR_CLI_OPTION: --type "x" is no id/],
-    [['inspect', 'a', '--limit', '-1'], /^ERR_CLI_OPTION: .*--limit/],
+    [['check', 'a', '--json', 'b'], /"b" is a second one; the file of --json stands behind an equals sign: --json=FILE/],
+    [['inspect', 'a', '--limit', '-1'], /^ERR_CLI_OPTION: --limit "-1" is not a whole number 0…1000000/],
+    [['inspect', 'a', '--type', '-17'], /^ERR_CLI_OPTION: --type "-17" is no id/],
+    [['run', '--workload', 'g'], /^ERR_CLI_OPTION: --workload "g" is not one of a, b, c, d, e, f; --help/],
+    [['run', '--distribution', 'zipfain'], /did you mean zipfian/],
+    [['chaos', '--steps', '--only', 'frobnicate'], /^ERR_CLI_OPTION: --only "frobnicate": no operation and no step/],
+    [['chaos', '--mutations', '--only', 'frobnicate'], /^ERR_CLI_OPTION: --only "frobnicate": no fault/],
+    ...['run', 'demo', 'bench', 'chaos'].map((name): readonly [readonly string[], RegExp] => [
+      [name, `--json=${ROOT}`],
+      /^ERR_CLI_OPTION: --json .*: it is a folder/,
+    ]),
+    [['check', BIN, `--json=${BIN}`], /^ERR_CLI_OPTION: --json .*: it is the file that is read/],
+    [['run', '--trace', BIN, `--json=${BIN}`], /^ERR_CLI_OPTION: --json .*: it is the file that is read/],
     [['inspect', '/no/such/file', '--json=/no/such/folder/x'], /^ERR_CLI_OPTION: --json \/no\/such\/folder\/x/],
   ];
   await Promise.all(
@@ -95,6 +110,7 @@ test('a word is taken for another one only if few letters of it are wrong', () =
   assert.equal(nearest('rnu', COMMANDS), 'run');
   assert.equal(nearest('in', COMMANDS), 'inspect');
   assert.equal(nearest('x', COMMANDS), undefined);
+  assert.equal(nearest('g', ['a', 'b']), undefined);
   assert.equal(nearest('', COMMANDS), undefined);
 });
 

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Progress } from '../../src/cli/progress.js';
 import type { Status } from '../../src/cli/replay.js';
+import { shortTime } from '../../src/cli/summary.js';
 
 const STATUS: Status = {
   patch: 'hot-objects-1',
@@ -60,5 +61,12 @@ describe('progress', () => {
     assert.ok(shown.length >= 4);
     for (const text of shown) assert.ok(text.length < 80, text);
     assert.ok(shown.includes('done\n'));
+  });
+});
+
+describe('a time in the summary', () => {
+  it('has two digits or all before the point, and never an exponent', () => {
+    const said = [0.46, 1.26, 12.4, 99.6, 163.4, 999.6, 1500, 163_000, 2_345_678].map(shortTime);
+    assert.deepEqual(said, ['0.46 µs', '1.3 µs', '12 µs', '100 µs', '163 µs', '1.0 ms', '1.5 ms', '163 ms', '2346 ms']);
   });
 });

@@ -203,6 +203,41 @@ test('types and occupancy are those of the store, in the table as in JSON', asyn
   assert.equal(cell(out, 'entries'), entries.toLocaleString('en'));
 });
 
+test('a parent of digits is a number, however many there are, unless it is quoted', async () => {
+  const { code, err } = await umbra(['inspect', file, '--obj', '1'.repeat(20)]);
+  assert.equal(code, 2);
+  assert.match(err, /^ERR_CLI_OPTION: --obj "1{20}": .*cannot be a parent/);
+  assert.deepEqual((await inspected('--obj', JSON.stringify('1'.repeat(20)))).variables, []);
+});
+
+test('a damaged file is told of in words of the command, which restores nothing', async () => {
+  const cut = join(folder, 'cut.snapshot');
+  writeFileSync(cut, readFileSync(file).subarray(0, 5000));
+  const [checked, shown] = await Promise.all([umbra(['check', cut]), umbra(['inspect', cut])]);
+  assert.deepEqual([checked.code, shown.code], [1, 1]);
+  for (const text of [checked.out, shown.err]) {
+    assert.match(text, /is no whole snapshot: it has 5000 bytes/);
+    assert.doesNotMatch(text, /restored/);
+  }
+});
+
+test('as many variables are shown as --limit says, more than a call takes arguments', async () => {
+  const count = 200_000;
+  const large = join(folder, 'large.snapshot');
+  const number = defineShadowType({ id: 9, fields: { n: 'u32' } });
+  const many = ShadowStore.create({ maxBytes: 2 ** 25, types: [number] });
+  for (let n = 0; n < count; n++) many.alloc(n, number);
+  await many.snapshot(large);
+  const { code, out, err } = await umbra(['inspect', large, '--type', '9', '--limit', '1000000']);
+  assert.equal(code, 0, err);
+  assert.equal(out.match(/^\d+ +0$/gm)?.length, count);
+});
+
+test('with --limit 0 variables are counted, and none is shown', async () => {
+  const { out } = await umbra(['inspect', file, '--type', '17', '--limit', '0']);
+  assert.match(out, /\nvariables\nnone shown\n\nand 304 more; --limit shows more\n$/);
+});
+
 test('a snapshot of format 1, which describes no types, is proved and shown all the same', async () => {
   const old = join(folder, 'old.snapshot');
   writeFileSync(old, asFormat1(file));

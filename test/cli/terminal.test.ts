@@ -58,6 +58,19 @@ test('a table is as wide as its cells, numbers stand on the right, and columns t
   assert.equal(formatTable(columns, [['\x1b[2Jx\u202ey', 1]], Infinity)[2], '\ufffd[2Jx\ufffdy  1');
 });
 
+// Of each kind of program one: the command itself, and the two that are processes of their own.
+for (const line of ['run --requests 2000 --records 100 --workers 1', 'chaos --kills 3 --workers 2 --rounds steady', 'bench get --quick'])
+  test(`umbra ${line} ends without a word when nobody reads its output any more`, { skip: process.platform === 'win32' }, async () => {
+    const child = spawn(process.execPath, [BIN, ...line.split(' ')], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const closed = once(child, 'close');
+    let err = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+    await once(child.stdout, 'data');
+    child.stdout.destroy();
+    assert.deepEqual(await closed, [1, null]);
+    assert.equal(err, '');
+  });
+
 test(
   'a signal reaches the program that a command runs, and its end is the end of the command',
   { skip: process.platform === 'win32' },

@@ -80,8 +80,9 @@ describe('the trace reader', () => {
 
   it('asks for a header that has the columns', async () => {
     await refusal('', 'ERR_TRACE_COLUMN', 'empty');
+    await refusal('a\x1b[31m,b\n1,2\n', 'ERR_TRACE_COLUMN', 'a\\u001b[31m'); // nothing in a file speaks to the terminal
     await refusal('1,2,3\n4,5,6\n', 'ERR_TRACE_COLUMN', '"1,2,3"', 'no header');
-    await refusal('op,size,block\n28,1,1\n', 'ERR_TRACE_COLUMN', '"lbn"', 'op, size, block', '--object');
+    await refusal('op,size,block\n28,1,1\n', 'ERR_TRACE_COLUMN', '"lbn"', '"op", "size", "block"', '--object');
     await refusal('op,size,lbn\n', 'ERR_TRACE_ROW', 'no rows');
   });
 
