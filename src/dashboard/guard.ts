@@ -8,6 +8,8 @@ import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 
 const LOOPBACK: readonly string[] = ['127.0.0.1', 'localhost', '[::1]'];
 
+const HTTP_PORT = 80;
+
 /** Nothing but what this server serves is loaded or asked for, nothing written into the page is run, and the address with its token stays here. */
 export const SECURITY_HEADERS: Readonly<OutgoingHttpHeaders> = {
   'Content-Security-Policy': [
@@ -36,7 +38,8 @@ export class Guard {
 
   constructor(token: string, port: number) {
     this.#digest = digest(token);
-    this.#hosts = new Set(LOOPBACK.map((name) => `${name}:${port}`));
+    // Browsers leave out the port that http has by default.
+    this.#hosts = new Set(LOOPBACK.flatMap((name) => (port === HTTP_PORT ? [name, `${name}:${port}`] : [`${name}:${port}`])));
   }
 
   /** Takes the same time whatever is wrong with it, its length included. */
@@ -44,8 +47,9 @@ export class Guard {
     return timingSafeEqual(digest(candidate), this.#digest);
   }
 
-  isHost({ headers }: IncomingMessage): boolean {
-    return this.#hosts.has(headers.host?.toLowerCase() ?? '');
+  /** One header of that name: who stands between might go by another than the first. */
+  isHost({ headersDistinct: { host = [] } }: IncomingMessage): boolean {
+    return host.length === 1 && this.#hosts.has(host[0]?.toLowerCase() ?? '');
   }
 
   /** Browsers say where a POST comes from; whoever does not say so is not the page. */

@@ -1,6 +1,6 @@
 /**
- * Owns the numbers of one moment: what the store, the threads' tasks and the application's meters say, and how that has moved since the moment before. Holds nothing between
- * `stop()` and the next sample. Each sample is bounded, whatever the size of the store. Imports task-meter, occupancy, and the types of store and wire.
+ * Owns the numbers of one moment: what the store, the threads' tasks and the application's meters say, and how that has moved since the moment before. Between `stop()` and the
+ * next sample it holds the last points, and nothing else. Each sample is bounded, whatever the size of the store. Imports task-meter, occupancy, and the types of store and wire.
  */
 import { Layout } from '../memory/layout.js';
 import type { StoreStats, TypeStats } from '../shadow/stats.js';

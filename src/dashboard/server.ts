@@ -23,13 +23,15 @@ export class DashboardServer {
   readonly #token: string;
   readonly #actions: Actions;
   readonly #audience: Audience;
+  readonly #warn: (text: string) => void;
   readonly #files: ReadonlyMap<string, PageFile> = pageFiles();
   #guard: Guard | undefined;
 
-  constructor(token: string, actions: Actions, audience: Audience) {
+  constructor(token: string, actions: Actions, audience: Audience, warn: (text: string) => void) {
     this.#token = token;
     this.#actions = actions;
     this.#audience = audience;
+    this.#warn = warn;
     this.#server = createServer({ requestTimeout: REQUEST_MILLISECONDS, headersTimeout: REQUEST_MILLISECONDS }, (request, response) => {
       this.#answer(request, response).catch((error: unknown) => fail(response, error));
     });
@@ -42,14 +44,18 @@ export class DashboardServer {
   listen(port: number): Promise<number> {
     const server = this.#server;
     return new Promise((resolve, reject) => {
-      server.once('error', (cause) => {
+      const refused = (cause: Error): void => {
         const way = 'give another port, or 0 for any free one';
         reject(
           new ShadowError('ERR_DASHBOARD_PORT', `port ${port} of ${LOOPBACK} cannot be listened on: ${cause.message}; ${way}`, { cause }),
         );
-      });
+      };
+      server.once('error', refused);
       server.listen({ port, host: LOOPBACK, exclusive: true }, () => {
         server.unref();
+        server.off('error', refused);
+        // A connection that cannot be taken, for lack of file descriptors above all, is no reason to end the process that is looked at.
+        server.on('error', (error) => this.#warn(`a connection could not be taken: ${error.message}`));
         const bound = (server.address() as AddressInfo).port;
         this.#guard = new Guard(this.#token, bound);
         resolve(bound);

@@ -24,7 +24,7 @@ export async function startDashboard(coordinator: PatchCoordinator, options: Das
   const audience = new Audience(coordinator, chronicle, new Sampler(coordinator.store, meters), () => {
     return { title, startedAt, pid: process.pid, node: process.version, choices: actions.names, meters: names };
   });
-  const server = new DashboardServer(token, actions, audience);
+  const server = new DashboardServer(token, actions, audience, (text) => void chronicle.add('warning', text));
   let bound: number;
   try {
     bound = await server.listen(port);

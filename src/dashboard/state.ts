@@ -1,6 +1,6 @@
 /**
- * Owns what a coordinator is doing at one moment, as a page shows it: patches, the pending transition, and its threads with those first that hold it up. Bounded, whatever
- * there is. Imports the types of coordinator and wire.
+ * Owns what a coordinator is doing at one moment, as a page shows it: patches, the pending transition, and its threads with those first that hold it up. What is listed of
+ * threads and of each patch is bounded. Imports the types of coordinator and wire.
  */
 import type { PatchInfo } from '../livepatch/inspect.js';
 import type { Straggler } from '../livepatch/stragglers.js';

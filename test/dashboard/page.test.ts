@@ -201,7 +201,7 @@ test('the page comes back when the dashboard does, and goes on', async (t) => {
   await page.locator('#lines li').filter({ hasText: 'before the restart' }).waitFor();
   await view.close();
   await page.getByText(/^disconnected since \d\d:\d\d:\d\d, trying again$/).waitFor();
-  assert.match(await page.title(), /^\(disconnected\)/);
+  assert.match(await page.title(), /^\(no news\)/);
   store.alloc(1, scratch);
   const again = await dashboard(coordinator, { token: TOKEN, port: view.port });
   t.after(() => again.close());
@@ -317,5 +317,24 @@ test('a browser whose language is no language tag shows the charts, too', async 
   await page.addInitScript(`Object.defineProperty(Navigator.prototype, 'language', { get: () => 'en-US@posix', configurable: true })`);
   await page.reload();
   await page.locator('#charts canvas').first().waitFor();
+  await page.locator('#link[data-state=live]').waitFor();
+});
+
+test('a process that says nothing any more is not taken for one that is well', async (t) => {
+  const scene = await open(t);
+  if (scene === null) return;
+  const { page } = scene;
+  await page.clock.install();
+  await page.addInitScript(`
+    const add = EventSource.prototype.addEventListener;
+    EventSource.prototype.addEventListener = function (name, listener) {
+      add.call(this, name, (event) => window.hushed || listener(event));
+    };`);
+  await page.reload();
+  await page.locator('#link[data-state=live]').waitFor();
+  await page.evaluate('window.hushed = true');
+  await page.clock.fastForward(10_000);
+  await page.getByText(/^no news since \d\d:\d\d:\d\d$/).waitFor();
+  await page.evaluate('window.hushed = false');
   await page.locator('#link[data-state=live]').waitFor();
 });

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import { test } from 'node:test';
 
+import { Guard } from '../../src/dashboard/guard.js';
 import { dashboard } from '../../src/dashboard/dashboard.js';
 import { coded, coordinate, patch } from '../livepatch/fixtures/setup.js';
 import { act, ask } from './fixtures/request.js';
@@ -64,6 +66,14 @@ test('a request has to name this machine and this port, whatever token it has', 
     assert.equal((await ask(view.port, { path, headers: { Host: host } })).status, 403, host);
   for (const host of [`localhost:${view.port}`, `LOCALHOST:${view.port}`, `[::1]:${view.port}`])
     assert.equal((await ask(view.port, { path, headers: { Host: host } })).status, 200, host);
+});
+
+test('a browser that leaves out the port of http is let in at that port only, and nobody with two hosts', () => {
+  const asking = (port: number, ...host: string[]): boolean =>
+    new Guard(TOKEN, port).isHost({ headersDistinct: { host } } as unknown as IncomingMessage);
+  assert.deepEqual([asking(80, 'localhost'), asking(80, '127.0.0.1:80'), asking(8080, 'localhost:8080')], [true, true, true]);
+  assert.deepEqual([asking(8080, 'localhost'), asking(80, 'evil.example'), asking(80)], [false, false, false]);
+  assert.equal(asking(80, 'localhost', 'evil.example'), false);
 });
 
 test('only the page itself changes anything', async (t) => {

@@ -5,6 +5,8 @@
 import type { Hello, Line, Sample, State } from '../wire.js';
 
 const AGAIN_MILLISECONDS = 1000;
+/** Samples come once a second: a process that says nothing for so long is not well, though its connection stands. */
+const SILENCE_MILLISECONDS = 5000;
 
 export interface Listener {
   onHello(hello: Hello): void;
@@ -13,6 +15,8 @@ export interface Listener {
   onLines(lines: readonly Line[]): void;
   /** null: connected; else since when it is not, and whether this page was refused. */
   onLink(lostAt: number | null, refused: boolean): void;
+  /** Connected, but nothing has come since then. `onLink(null)` tells when something does. */
+  onSilence(since: number): void;
 }
 
 interface Messages {
@@ -26,10 +30,26 @@ export class Link {
   readonly #listener: Listener;
   #source: EventSource | undefined;
   #lostAt: number | null = Date.now();
+  #heardAt = 0;
+  #silent = false;
 
   constructor(listener: Listener) {
     this.#listener = listener;
     this.#connect();
+    setInterval(() => this.#listen(), AGAIN_MILLISECONDS);
+  }
+
+  #listen(): void {
+    if (this.#lostAt !== null || this.#silent || Date.now() - this.#heardAt < SILENCE_MILLISECONDS) return;
+    this.#silent = true;
+    this.#listener.onSilence(this.#heardAt);
+  }
+
+  #hear(): void {
+    this.#heardAt = Date.now();
+    if (!this.#silent) return;
+    this.#silent = false;
+    this.#listener.onLink(null, false);
   }
 
   #connect(): void {
@@ -46,6 +66,7 @@ export class Link {
     source.addEventListener('error', () => {
       source.close();
       this.#lostAt ??= Date.now();
+      this.#silent = false;
       void this.#ask();
     });
   }
@@ -64,6 +85,9 @@ export class Link {
   }
 
   #on<K extends keyof Messages>(name: K, receive: (data: Messages[K]) => void): void {
-    this.#source?.addEventListener(name, (event: MessageEvent<string>) => receive(JSON.parse(event.data) as Messages[K]));
+    this.#source?.addEventListener(name, (event: MessageEvent<string>) => {
+      this.#hear();
+      receive(JSON.parse(event.data) as Messages[K]);
+    });
   }
 }

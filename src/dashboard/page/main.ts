@@ -71,11 +71,15 @@ class Page implements Listener {
     else this.#say('lost', `disconnected since ${clock(lostAt)}, trying again`);
   }
 
+  onSilence(since: number): void {
+    this.#say('lost', `no news since ${clock(since)}`);
+  }
+
   #say(state: string, text: string): void {
     this.#link.dataset['state'] = state;
     document.body.classList.toggle('stale', state === 'lost');
     setText(this.#link, text);
-    document.title = `${state === 'lost' ? '(disconnected) ' : ''}${this.#hello?.title ?? 'Umbra'}`;
+    document.title = `${state === 'lost' ? '(no news) ' : ''}${this.#hello?.title ?? 'Umbra'}`;
   }
 }
 

@@ -35,8 +35,8 @@ export class Tiles {
     this.#list.show(
       [
         tile('live', 'Live variables', whole(point.live), point.live, `${whole(store.entries)} entries`),
-        tile('created', 'Created', rate(point.created), point.created, `${short(store.allocated >>> 0)} in all`),
-        tile('freed', 'Freed', rate(point.freed), point.freed, `${short(store.freed >>> 0)} in all`),
+        tile('created', 'Created', rate(point.created), point.created, `${short(store.allocated)} in all`),
+        tile('freed', 'Freed', rate(point.freed), point.freed, `${short(store.freed)} in all`),
         tile('tasks', 'Tasks', rate(point.tasks), point.tasks, tasks === null ? 'none ended' : `p50 ${milliseconds(tasks.p50)}`),
         tile(
           'p99',
