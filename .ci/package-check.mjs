@@ -27,7 +27,7 @@ if (failed.length > 0) {
 
 function check(command, args) {
   console.log(`\n${command}`);
-  const { status } = spawnSync('npx', ['--no', command, ...args], { stdio: 'inherit' });
+  const { status } = spawnSync('npx', ['--no', '--', command, ...args], { stdio: 'inherit' });
   if (status !== 0) failed.push(command);
 }
 

@@ -48,6 +48,7 @@ export interface Dashboard {
   note(text: string): void;
   /** Ends every connection and stops listening. What was asked for from the page goes on. */
   close(): Promise<void>;
+  /** `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
