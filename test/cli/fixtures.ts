@@ -47,10 +47,13 @@ export const everything = defineShadowType({
 
 const raw = defineShadowType({ id: 7, size: 12 });
 
+/** Kept, since the variables of a parent that is garbage go with it. */
+const PARENT = {};
+
 /** Writes a snapshot and returns the store that it is of. 300 variables on numbers, one each on a string, on null, and on an object. */
 export async function writeSnapshot(file: string): Promise<ShadowStore> {
   const store = ShadowStore.create({ maxBytes: 2 ** 22, types: [everything, raw] });
-  for (const parent of [...Array.from({ length: 300 }, (_, i) => i), 'session-81', '17', null, {}]) {
+  for (const parent of [...Array.from({ length: 300 }, (_, i) => i), 'session-81', '17', null, PARENT]) {
     const view = store.alloc(parent, everything);
     const seed = typeof parent === 'number' ? parent : 5;
     view.small = -(seed % 100);

@@ -63,7 +63,8 @@ describe('rehearse() finds', () => {
   it('a task that is none, so that it is patched half-way', async () => {
     const findings = found(await rehearse([patch('a')], workload({ name: 'ungated' })), 'mixed-task');
     assert.ok(findings.some(({ detail }) => detail === 'one task ran the original and the version of patch a of cart.add'));
-    assert.ok(findings.every((finding) => finding.patch === 'a'));
+    // A task that outlasts the patch may have run the original before and after it, and nothing of the patch.
+    assert.ok(findings.every(({ patch: whose, detail }) => (whose === null ? !detail.includes('the version of patch') : whose === 'a')));
   });
 
   it('a task that goes on after it was answered', async () => {
