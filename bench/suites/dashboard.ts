@@ -87,17 +87,11 @@ export async function runDashboardCase(spec: CaseSpec): Promise<Figure[]> {
   }
   const figure = (what: string, side: Side, of: (measured: Times) => number): Figure => {
     const reference = { label: 'without', rounds: times.without.map(of) };
-    return createFigure(
-      { ...spec, name: `${what}, dashboard ${side}` },
-      'µs',
-      { label: side, rounds: times[side].map(of) },
-      reference,
-      BAR,
-    );
+    return createFigure({ ...spec, name: `${what}, ${side}` }, 'µs', { label: side, rounds: times[side].map(of) }, reference, BAR);
   };
   return (['started', 'open'] as const).flatMap((side) => [
     figure('task', side, ({ wall }) => wall),
-    figure('processor time of a task', side, ({ processor }) => processor),
+    figure('processor time', side, ({ processor }) => processor),
   ]);
 }
 

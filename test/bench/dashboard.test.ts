@@ -9,10 +9,10 @@ test('a quick run of dashboard holds a task with a dashboard started, and with i
   assert.deepEqual(
     [...figures.values()].map(({ name, unit, reference }) => [name, unit, reference?.label]),
     [
-      ['task, dashboard started', 'µs', 'without'],
-      ['processor time of a task, dashboard started', 'µs', 'without'],
-      ['task, dashboard open', 'µs', 'without'],
-      ['processor time of a task, dashboard open', 'µs', 'without'],
+      ['task, started', 'µs', 'without'],
+      ['processor time, started', 'µs', 'without'],
+      ['task, open', 'µs', 'without'],
+      ['processor time, open', 'µs', 'without'],
     ],
   );
   for (const { ours, ratio } of figures.values()) {
