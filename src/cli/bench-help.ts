@@ -5,7 +5,7 @@ export const BENCH_HELP = `Usage: umbra bench [suite…] [options]            in
 Measures the store against what a program would use otherwise, case by case, each in a process of its own, with every figure beside its
 reference. Needs the packages tinybench and hdr-histogram-js; sharedmap, lmdb, redis and worker_map take part where they are installed.
 
-Suites, all of them by default (about 14 minutes):
+Suites, all of them by default (about 16 minutes):
   get             look-ups against a Map of the same thread         write           writes, allocations, updates
   threads         the same by 1, 2 and 4 workers                    transition      patched calls, tasks, switches of pools
   memory          bytes per variable                                peers           against other ways to share a map
