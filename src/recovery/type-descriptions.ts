@@ -8,10 +8,10 @@ import { Layout } from '../memory/layout.js';
 import type { Memory } from '../memory/reservation.js';
 import type { Bindings } from '../shadow/bindings.js';
 import { STRING_HEADER_BYTES } from '../shadow/field-access.js';
-import type { Field } from '../shadow/fields.js';
+import { type BigKind, type Field, FIELD_NAME, NUMBER_BYTES, type NumberKind } from '../shadow/fields.js';
 import { typeAddress, typeHigh, typeState } from '../shadow/slots.js';
 
-type DescribedKind = 'i8' | 'u8' | 'i16' | 'u16' | 'i32' | 'u32' | 'f32' | 'f64' | 'i64' | 'u64' | 'bytes' | 'string';
+type DescribedKind = NumberKind | BigKind | 'bytes' | 'string';
 
 export interface FieldDescription {
   readonly name: string;
@@ -33,21 +33,7 @@ export interface TypeDescription {
 /** Characters of all descriptions together; types beyond that are not described, and the manifest stays one that can be read. */
 const MOST_CHARACTERS = 2 ** 24;
 
-const ALIGNMENT: Readonly<Record<DescribedKind, number>> = {
-  i8: 1,
-  u8: 1,
-  i16: 2,
-  u16: 2,
-  i32: 4,
-  u32: 4,
-  f32: 4,
-  f64: 8,
-  i64: 8,
-  u64: 8,
-  bytes: 1,
-  string: 4,
-};
-const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const ALIGNMENT: Readonly<Record<DescribedKind, number>> = { ...NUMBER_BYTES, bytes: 1, string: 4 };
 
 /** Of every version of every id in the type table that this thread knows. */
 export function describeTypes(memory: Memory, bindings: Bindings): TypeDescription[] {
@@ -91,11 +77,11 @@ export function isTypeDescription(value: unknown): value is TypeDescription {
 function isField(value: unknown, size: number): value is FieldDescription {
   if (typeof value !== 'object' || value === null) return false;
   const { name, kind, length, offset } = value as Readonly<Record<string, unknown>>;
-  if (typeof name !== 'string' || !NAME.test(name) || typeof kind !== 'string' || !Object.hasOwn(ALIGNMENT, kind)) return false;
+  if (typeof name !== 'string' || !FIELD_NAME.test(name) || typeof kind !== 'string' || !Object.hasOwn(ALIGNMENT, kind)) return false;
   const known = kind as DescribedKind;
   const hasLength = known === 'bytes' || known === 'string';
   if (hasLength ? !isWhole(length, 1, MAX_DATA_BYTES) : length !== undefined) return false;
-  const bytes = hasLength ? (length as number) + (known === 'string' ? STRING_HEADER_BYTES : 0) : Number(known.slice(1)) / 8;
+  const bytes = hasLength ? (length as number) + (known === 'string' ? STRING_HEADER_BYTES : 0) : NUMBER_BYTES[known];
   return isWhole(offset, 0, size - bytes) && offset % ALIGNMENT[known] === 0;
 }
 

@@ -94,7 +94,8 @@ export interface FieldLayout {
   readonly atomics: AtomicFields;
 }
 
-const NUMBER_BYTES: Readonly<Record<NumberKind | BigKind, number>> = {
+/** Bytes of a number, which is also how it is aligned. */
+export const NUMBER_BYTES: Readonly<Record<NumberKind | BigKind, number>> = {
   i8: 1,
   u8: 1,
   i16: 2,
@@ -106,7 +107,8 @@ const NUMBER_BYTES: Readonly<Record<NumberKind | BigKind, number>> = {
   i64: 8,
   u64: 8,
 };
-const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+/** Names that a field may have, but for those that views have for themselves. */
+export const FIELD_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** Lays out the fields of a declaration. @throws ERR_SHADOW_TYPE */
 export function layoutFields(declared: unknown, id: number, reserved: ReadonlySet<string>, maxBytes: number): FieldLayout {
@@ -114,7 +116,7 @@ export function layoutFields(declared: unknown, id: number, reserved: ReadonlySe
     throw new ShadowError('ERR_SHADOW_TYPE', `fields of type ${id} is ${describe(declared)}; give an object like { count: 'u32' }`);
   }
   const entries = Object.entries(declared).map(([name, kind]) => {
-    if (!NAME.test(name) || reserved.has(name)) {
+    if (!FIELD_NAME.test(name) || reserved.has(name)) {
       throw new ShadowError(
         'ERR_SHADOW_TYPE',
         `type ${id} cannot have a field named ${describe(name)}; views use that name or it is no identifier`,
