@@ -69,3 +69,8 @@ export async function writeJson(json: JsonTarget | undefined, value: unknown): P
     return false;
   }
 }
+
+/** A figure for a result: to a thousandth. */
+export function rounded(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}

@@ -4,8 +4,9 @@
 import { randomInt } from 'node:crypto';
 import type { Dashboard } from '../dashboard/dashboard.js';
 import { ShadowError } from '../errors.js';
-import { EXIT_FAULT, EXIT_INTERRUPTED, EXIT_UNUSABLE } from './command.js';
+import { EXIT_FAULT, EXIT_UNUSABLE } from './command.js';
 import { type Input, requestCount } from './input.js';
+import { Interrupts } from './interrupts.js';
 import { personOutput, requireWritable, writeJson } from './json.js';
 import { openLiveView } from './live-view.js';
 import { type Options, parseOptions } from './options.js';
@@ -66,15 +67,8 @@ async function run(options: Options, input: Input): Promise<number> {
     process.stderr.write(`${error.message}\n`);
     return EXIT_UNUSABLE;
   }
-  let interrupted = false;
-  let running = true;
-  const onInterrupt = (): void => {
-    if (interrupted) process.exit(EXIT_INTERRUPTED);
-    interrupted = true;
-    if (running) replay.interrupt();
-    progress.line(`${running ? 'finishing the tasks in flight' : 'the verdict is on its way'}; press Ctrl-C again to exit at once`);
-  };
-  process.on('SIGINT', onInterrupt);
+  const interrupts = new Interrupts((text) => progress.line(text));
+  interrupts.ends('finishing the tasks in flight', () => replay.interrupt());
 
   const { workers, concurrentTasks, seed } = options;
   progress.line(`${input.description}: ${grouped(requestCount(input))} requests on ${grouped(input.objects.length)} objects`);
@@ -84,14 +78,14 @@ async function run(options: Options, input: Input): Promise<number> {
 
   progress.start(() => replay.status);
   await replay.run();
-  running = false;
+  interrupts.ends('the verdict is on its way', () => undefined);
   progress.stop();
   await view?.close(); // before all is freed: that is the verdict's business
   const verdict = await judge(replay);
   for (const line of summary(verdict, replay)) progress.line(line);
   replay.store[Symbol.dispose]();
   const written = await writeJson(options.json, verdict);
-  process.off('SIGINT', onInterrupt);
+  interrupts.close();
   return verdict.verdict === 'pass' && written ? 0 : EXIT_FAULT;
 }
 

@@ -10,6 +10,7 @@ import type { ShadowStore } from '../shadow/store.js';
 import { account } from './application.js';
 import { FAULT_KINDS, type FaultKind, type FaultList, pairName } from './faults.js';
 import { mergeHistograms, quantileOf } from './histogram.js';
+import { rounded } from './json.js';
 import { type Ledger, TRACKED, trackedName } from './ledger.js';
 import { replayTally, type Truth } from './oracle.js';
 import type { Collected, Replay } from './replay.js';
@@ -72,11 +73,6 @@ export async function judge(replay: Replay): Promise<Verdict> {
     transitions: replay.transitions.map((transition) => ({ ...transition, milliseconds: rounded(transition.milliseconds) })),
     collected: replay.collected.map((collection) => ({ ...collection, milliseconds: rounded(collection.milliseconds) })),
   };
-}
-
-/** To a thousandth. */
-function rounded(value: number): number {
-  return Math.round(value * 1000) / 1000;
 }
 
 /** What the workers counted per stage must be what the replay counts. */

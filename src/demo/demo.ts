@@ -10,7 +10,7 @@ import { grouped } from '../cli/progress.js';
 import { tableWidth } from '../cli/terminal.js';
 import type { Dashboard } from '../dashboard/dashboard.js';
 import { ClientThread } from './client-thread.js';
-import { Interrupts } from './interrupts.js';
+import { Interrupts } from '../cli/interrupts.js';
 import { type DemoOptions, parseDemoOptions } from './options.js';
 import { openDemoPage } from './page.js';
 import { type DemoResult, linesOf, resultOf } from './result.js';

@@ -1,4 +1,5 @@
 /** Owns what a run came to: the JSON object of `--json`, and the same in lines for a person. Imports table, verdict and the types of what it shows. */
+import { rounded } from '../cli/json.js';
 import { grouped } from '../cli/progress.js';
 import { type Column, formatTable } from '../cli/table.js';
 import { messageOf } from '../errors.js';
@@ -92,11 +93,6 @@ function phasesOf(story: Story, report: Report): PhaseResult[] {
 
 function pair(begin: Level, end: Level, figure: keyof Level): { begin: number; end: number } {
   return { begin: begin[figure], end: end[figure] };
-}
-
-/** To a thousandth. */
-function rounded(value: number): number {
-  return Math.round(value * 1000) / 1000;
 }
 
 const WHAT_RUNS: Readonly<Record<PhaseName, string>> = {

@@ -1,5 +1,5 @@
 /** Owns what Ctrl-C does: the first one asks for an early end, the second one ends the process. Touches the process. Imports command. */
-import { EXIT_INTERRUPTED } from '../cli/command.js';
+import { EXIT_INTERRUPTED } from './command.js';
 
 export class Interrupts {
   /** What the next one ends, and how that is said. */
