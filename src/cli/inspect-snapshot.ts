@@ -72,7 +72,8 @@ function inspected(file: string, wanted: Wanted): InspectReport {
   }
   const { types: described, created, registrations } = opened.manifest;
   const variables = new SnapshotVariables(store, described);
-  const types = store.stats().types.map((type): TypeReport => {
+  const stats = store.stats();
+  const types = stats.types.map((type): TypeReport => {
     const description = variables.description(type.id, type.version, type.size);
     return { ...type, fields: description?.fields ?? null };
   });
@@ -90,7 +91,7 @@ function inspected(file: string, wanted: Wanted): InspectReport {
     created,
     bytes: opened.bytes,
     types,
-    occupancy: occupancyOf(store),
+    occupancy: occupancyOf(store, stats),
     registrations,
     variables: wanted.id === undefined && wanted.obj === undefined ? null : shown.map(reportOf),
     omitted,

@@ -1,5 +1,6 @@
 /** Owns how full a snapshot is: its bytes by use, and how long the chains of its buckets are. Reads the memory plainly; imports memory, table, and the store. */
 import { Layout } from '../memory/layout.js';
+import type { StoreStats } from '../shadow/stats.js';
 import type { ShadowStore } from '../shadow/store.js';
 import { lineAfter, nextEntry } from '../table/bucket.js';
 import { bucketAddress } from '../table/hash.js';
@@ -8,8 +9,8 @@ export interface Occupancy {
   readonly buckets: number;
   /** Variables and names that stand in the buckets. */
   readonly entries: number;
-  readonly pages: ReturnType<ShadowStore['stats']>['pages'];
-  readonly bytes: ReturnType<ShadowStore['stats']>['bytes'];
+  readonly pages: StoreStats['pages'];
+  readonly bytes: StoreStats['bytes'];
   /** How many buckets have how many lines, and how many have how many entries; by rising number. */
   readonly chains: {
     readonly lines: readonly { readonly lines: number; readonly buckets: number }[];
@@ -17,8 +18,8 @@ export interface Occupancy {
   };
 }
 
-export function occupancyOf(store: ShadowStore): Occupancy {
-  const { pages, bytes, growth } = store.stats();
+/** `stats`: of this store, as it is now. */
+export function occupancyOf(store: ShadowStore, { pages, bytes, growth }: StoreStats): Occupancy {
   const { words, buckets } = store.internals.memory;
   const byLines = new Map<number, number>();
   const byEntries = new Map<number, number>();
